@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+declare const hostPath: unique symbol;
+declare const containerPath: unique symbol;
+/** An absolute path on the host. */
+export type HostPath = string & { readonly [hostPath]?: true };
+/** An absolute path as the container sees it: never join it to a HostPath by string (see native `openat2`). */
+export type ContainerPath = string & { readonly [containerPath]?: never };
+
+export const DEFAULT_STATE_ROOT: HostPath = '/var/lib/tsct';
+export const RUN_ROOT: HostPath = '/run/tsct';
+
+/** Where everything of one state root lives on disk (DESIGN §2). */
+export class StateLayout {
+  readonly root: HostPath;
+  /** Empty for the default root, else 8 hex digits: keeps two roots apart in /run, cgroups, units and links. */
+  readonly hash: string;
+
+  constructor(root: HostPath) {
+    this.root = root;
+    this.hash =
+      root === DEFAULT_STATE_ROOT ? '' : createHash('sha256').update(root).digest('hex').slice(0, 8);
+  }
+
+  /** Name of the container's run directory, cgroup and unit. `_` is not allowed in names: no two collide. */
+  key(name: string): string {
+    return this.hash ? `${name}_${this.hash}` : name;
+  }
+
+  containerDir = (name: string): HostPath => join(this.root, name);
+  configFile = (name: string): HostPath => join(this.root, name, 'config');
+  dropInDir = (name: string): HostPath => join(this.root, name, 'config.d');
+  identityFile = (name: string): HostPath => join(this.root, name, 'identity.json');
+  currentFile = (name: string): HostPath => join(this.root, name, 'current');
+  /** Written by native at the end of a run: time, code, cause of the last exit. */
+  lastExitFile = (name: string): HostPath => join(this.root, name, 'last-exit.json');
+  /** Marks a container that create has not finished: never listed as whole, swept by the next command. */
+  partialMark = (name: string): HostPath => join(this.root, name, '.partial');
+  /** flock of everything that changes one container. Lives outside NAME/ so that destroy and rename can hold it. */
+  lockFile = (name: string): HostPath => join(this.root, '.locks', name);
+  get store(): HostPath {
+    return join(this.root, '.store');
+  }
+  layerDir = (id: string): HostPath => join(this.root, '.store', 'layers', id);
+  runDir = (name: string): HostPath => join(RUN_ROOT, this.key(name));
+  controlSocket = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'control');
+  consoleLog = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'console.log');
+}

@@ -1,0 +1,259 @@
+/**
+ * The launch plan: what native does to start one container, with nothing left to decide.
+ * An OCI runtime-spec document (https://github.com/opencontainers/runtime-spec, config.md and config-linux.md)
+ * plus one extra top-level object `tsct` for what OCI has no words for.
+ *
+ * A field that native does not carry out is refused by its decoder (native/setup/plan_decode.cc), never ignored.
+ */
+import type { ContainerPath, HostPath } from '../base/paths.js';
+
+export const PLAN_FORMAT = 1;
+export const OCI_VERSION = '1.2.0';
+
+export interface LaunchPlan {
+  readonly ociVersion: string;
+  readonly process: OciProcess;
+  readonly root: { readonly path: string; readonly readonly?: boolean };
+  readonly hostname: string;
+  /**
+   * In mount order; destinations are resolved inside the root only (openat2 RESOLVE_IN_ROOT).
+   * Types native knows: proc, sysfs, tmpfs, devpts, mqueue, cgroup, bind, overlay.
+   * `bind` options: ro, nosuid, nodev, noexec, rbind, bind, idmap (maps as the container's), plus
+   * `optional` as tsct.mounts says.
+   */
+  readonly mounts: readonly OciMount[];
+  readonly linux: OciLinux;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly tsct: TsctPlan;
+}
+
+export interface OciProcess {
+  readonly terminal: true;
+  readonly user: { readonly uid: number; readonly gid: number };
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: ContainerPath;
+  readonly capabilities: {
+    readonly bounding: readonly string[];
+    readonly effective: readonly string[];
+    readonly permitted: readonly string[];
+    readonly inheritable: readonly string[];
+    readonly ambient?: readonly string[];
+  };
+  readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
+  readonly noNewPrivileges: boolean;
+  readonly oomScoreAdj?: number;
+}
+
+export interface OciMount {
+  readonly destination: ContainerPath;
+  readonly type: 'proc' | 'sysfs' | 'tmpfs' | 'devpts' | 'mqueue' | 'cgroup' | 'bind' | 'overlay';
+  readonly source: string;
+  readonly options: readonly string[];
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
+}
+
+export interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+export interface OciDevice {
+  readonly path: ContainerPath;
+  readonly type: 'c' | 'b';
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface OciLinux {
+  readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+  readonly uidMappings: readonly IdMapping[];
+  readonly gidMappings: readonly IdMapping[];
+  readonly devices: readonly OciDevice[];
+  /** Path below each hierarchy's root, `/tsct/KEY`; on systemd hosts `tsct.slice:tsct:KEY`. */
+  readonly cgroupsPath: string;
+  readonly resources: OciResources;
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly seccomp: OciSeccomp;
+  readonly maskedPaths: readonly ContainerPath[];
+  readonly readonlyPaths: readonly ContainerPath[];
+  readonly rootfsPropagation: 'shared';
+  readonly personality?: { readonly domain: 'LINUX' | 'LINUX32' };
+}
+
+export interface OciResources {
+  /** Applied in order: first the deny-all row, then what is allowed. */
+  readonly devices: readonly {
+    readonly allow: boolean;
+    readonly type?: 'a' | 'c' | 'b';
+    /** Absent: every number. */
+    readonly major?: number;
+    readonly minor?: number;
+    readonly access: string;
+  }[];
+  readonly memory?: { readonly limit?: number; readonly reservation?: number };
+  readonly pids?: { readonly limit: number };
+  readonly cpu?: {
+    readonly shares?: number;
+    readonly quota?: number;
+    readonly period?: number;
+    readonly cpus?: string;
+  };
+}
+
+export interface OciSeccomp {
+  readonly defaultAction: 'SCMP_ACT_ERRNO';
+  /** ENOSYS: a call that the list does not know lets a newer libc fall back. */
+  readonly defaultErrnoRet: number;
+  readonly architectures: readonly string[];
+  readonly syscalls: readonly {
+    readonly names: readonly string[];
+    readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
+    readonly errnoRet?: number;
+    readonly args?: readonly {
+      readonly index: number;
+      readonly value: number;
+      readonly valueTwo?: number;
+      readonly op: string;
+    }[];
+  }[];
+}
+
+/** Everything OCI has no words for. */
+export interface TsctPlan {
+  readonly format: typeof PLAN_FORMAT;
+  readonly name: string;
+  readonly key: string;
+  readonly uuid: string;
+  readonly containerDir: HostPath;
+  readonly runDir: HostPath;
+  readonly rootfs: RootfsPlan;
+  readonly cgroup: CgroupPlan;
+  readonly sys: SysPlan;
+  readonly proc: ProcPlan;
+  /** Size of each tmpfs that tsct makes itself is in `mounts`; this is /run/host, read-only inside. */
+  readonly runHost: RunHostPlan;
+  /** Extra properties of mounts[i], keyed by destination. */
+  readonly mounts: Readonly<Record<ContainerPath, MountExtra>>;
+  /** Written into the root before init runs, in order, resolved inside the root. */
+  readonly files: readonly FileEdit[];
+  readonly console: ConsolePlan;
+  readonly init: InitPlan;
+  readonly readiness: ReadinessPlan;
+  readonly restart: RestartPlan;
+  /** 'die': payload gets SIGKILL with its supervisor (pdeathsig). 'continue': it lives on (documented losses). */
+  readonly supervisorDeath: 'die' | 'continue';
+  /** Lock files whose flock claims the id range while the container runs. */
+  readonly idRangeLocks: readonly HostPath[];
+  /** Directory of compiled seccomp filters, named by hash of `linux.seccomp` and library version. */
+  readonly seccompCacheDir: HostPath;
+}
+
+export type RootfsPlan =
+  | {
+      readonly driver: 'overlay';
+      /** Absolute paths of the layers' trees, lowest first, owned by 0-based ids. */
+      readonly layers: readonly HostPath[];
+      /** Directory that holds `upper/` and `work/` (one id-mapped mount for both). */
+      readonly upperDir: HostPath;
+      readonly readonly: boolean;
+    }
+  | {
+      readonly driver: 'dir';
+      readonly path: HostPath;
+      readonly readonly: boolean;
+    };
+
+export interface CgroupPlan {
+  readonly driver: 'systemd' | 'v2' | 'hybrid';
+  /** Mount point of the cgroup2 hierarchy on the host: /sys/fs/cgroup or /sys/fs/cgroup/unified. */
+  readonly unifiedMount: HostPath;
+  /** hybrid only: v1 hierarchies by their mount points, with the controllers each holds. */
+  readonly v1: readonly { readonly mount: HostPath; readonly controllers: readonly string[] }[];
+  /** Path below each mount, `/tsct/KEY`; systemd: ignored, the unit's own. */
+  readonly path: string;
+}
+
+export interface SysPlan {
+  /** Directories of sysfs shown read-only on a small read-only tmpfs: block bus class dev devices kernel. */
+  readonly skeleton: readonly string[];
+}
+
+export interface ProcPlan {
+  /** A fresh boot_id each start, over /proc/sys/kernel/random/boot_id. */
+  readonly bootId: boolean;
+  /** Sub-trees of /proc/sys that stay writable below a read-only /proc/sys: `net`. */
+  readonly writableSys: readonly string[];
+}
+
+export interface RunHostPlan {
+  /** Small files by name: os-release, container-manager, container-uuid. */
+  readonly files: Readonly<Record<string, { readonly content: string; readonly mode: number }>>;
+  /** Name → content (base64), shown at /run/host/credentials/NAME mode 0400. */
+  readonly credentials: Readonly<Record<string, string>>;
+  readonly notifySocket: boolean;
+}
+
+export interface MountExtra {
+  /** A source that does not exist is skipped. */
+  readonly optional?: boolean;
+  /**
+   * Which ids a bind shows: `container` maps 0..n as the container's; `root` maps the source's owner to
+   * the container's root; `owner` maps the source's owner to the owner of the destination. Absent: none.
+   */
+  readonly idmap?: 'container' | 'root' | 'owner';
+  /** overlay: lower directories on the host, lowest first; a leading `+` is inside the root. */
+  readonly lowers?: readonly string[];
+  /** overlay: upper directory; absent for read-only ones. Empty string: temporary. */
+  readonly upper?: string;
+  /** Make the destination as file or directory, as the source is. */
+  readonly create?: boolean;
+}
+
+/** One change inside a root, resolved with RESOLVE_IN_ROOT; missing parents are made 0755 root. */
+export type FileEdit =
+  | {
+      readonly op: 'write';
+      readonly path: ContainerPath;
+      readonly content: string;
+      readonly mode: number;
+      /** Only if the file exists / does not exist; absent: always. A symlink at the path is replaced, not followed. */
+      readonly when?: 'exists' | 'missing';
+    }
+  | {
+      readonly op: 'symlink';
+      readonly path: ContainerPath;
+      readonly target: string;
+      readonly when?: 'exists' | 'missing';
+    }
+  | { readonly op: 'remove'; readonly path: ContainerPath };
+
+export interface ConsolePlan {
+  /** The log is a ring of two files of this size each in the run directory. */
+  readonly logBytesMax: number;
+}
+
+export interface InitPlan {
+  /** Candidates tried in order inside the root when process.args[0] is empty: see process.args. */
+  readonly candidates: readonly ContainerPath[];
+  /** Signal numbers; absent: chosen by what init is found to be (nspawn.md §3.9). */
+  readonly haltSignal?: number;
+  readonly rebootSignal?: number;
+}
+
+export interface ReadinessPlan {
+  /** true: READY=1 of PID 1 on /run/host/notify counts; else the observed fallback. */
+  readonly notify: boolean;
+}
+
+export interface RestartPlan {
+  readonly policy: 'no' | 'always' | 'on-failure' | 'on-success' | 'on-abnormal';
+  readonly delayMs: number;
+  readonly limitBurst: number;
+  readonly limitIntervalMs: number;
+}

@@ -1,0 +1,87 @@
+/**
+ * The words between TypeScript and a running supervisor. native/supervisor/control.cc has the other half.
+ *
+ *   connect to /run/tsct/KEY/control (SOCK_STREAM, mode 0600), send one line, read JSON lines:
+ *
+ *   `1 status`            → Status, then the supervisor closes
+ *   `1 halt`              → Answer   asks init to power off, by the signal that this init understands
+ *   `1 reboot`            → Answer   asks init to reboot
+ *   `1 kill`              → Answer   SIGKILL to everything in the payload
+ *   `1 signal N`          → Answer   signal N to PID 1
+ *   `1 freeze` `1 thaw`   → Answer   once the kernel says so
+ *   `1 events`            → Status, then one Event a line until the container is gone and all is undone
+ *   `1 enter`             → Enter with SCM_RIGHTS (tsct-exec only)
+ *   `1 console`           → the rest of the connection is the console's bytes, both ways (tsct-exec only);
+ *                           `1 console ROWS COLS` sets the size first
+ *
+ * The leading number is PROTOCOL_FORMAT. A supervisor answers what it does not know with
+ * `{"ok":false,"error":{...}}`, and keeps the meaning of every word above for ever.
+ */
+export const PROTOCOL_FORMAT = 1;
+
+export type RunState = 'starting' | 'running' | 'frozen' | 'stopping' | 'restarting';
+
+export interface Status {
+  readonly format: number;
+  readonly name: string;
+  readonly uuid: string;
+  readonly state: RunState;
+  /** Of the guest's PID 1 on the host; 0 between runs (`restarting`, early `starting`). */
+  readonly pid: number;
+  readonly supervisorPid: number;
+  /** CLOCK_REALTIME of this run's exec of init. */
+  readonly startedAtMs: number;
+  /** Absolute path of the payload's cgroup in the v2 tree. */
+  readonly cgroup: string;
+  readonly init: 'systemd' | 'sysvinit' | 'busybox' | 'openrc' | 'runit' | 'unknown';
+  readonly ready: boolean;
+  /** What was observed: `notify`, `getty` (somebody opened the console), `runlevel`; empty while not ready. */
+  readonly readyBy: '' | 'notify' | 'getty' | 'runlevel';
+  /** Last STATUS= of the guest. */
+  readonly statusText: string;
+  /** How often init has been started by this supervisor: 1 on the first run. */
+  readonly boots: number;
+}
+
+export type Answer = { readonly ok: true } | { readonly ok: false; readonly error: NativeError };
+
+export type Event =
+  | { readonly event: 'state'; readonly state: RunState; readonly pid: number }
+  | { readonly event: 'ready'; readonly by: string }
+  | {
+      readonly event: 'exited';
+      readonly exit: ExitRecord;
+      readonly next: 'stopped' | 'rebooting' | 'restarting';
+    }
+  | { readonly event: 'stopped'; readonly exit: ExitRecord }
+  | { readonly event: 'failed'; readonly error: NativeError };
+
+/** How a run ended; also the content of NAME/last-exit.json. */
+export interface ExitRecord {
+  readonly format: 1;
+  readonly atMs: number;
+  /** exited: code of init; poweroff, reboot: reboot(2) inside; signal: init killed by it; start-failed. */
+  readonly cause: 'poweroff' | 'reboot' | 'exited' | 'signal' | 'killed' | 'start-failed';
+  /** Exit code of init, or the signal's number. */
+  readonly code: number;
+  /** `tsct stop` and friends asked for it. */
+  readonly requested: boolean;
+}
+
+/** A failed step, as native reports it; `describeNativeError` turns it into a sentence. */
+export interface NativeError {
+  /** monitor, outer, inner, exec, teardown. */
+  readonly stage: string;
+  /** What was being done: `mount layer`, `write uid map`. */
+  readonly step: string;
+  readonly call: string;
+  /** Number from errno(3); 0 when no call failed. */
+  readonly errno: number;
+  readonly target: string;
+  readonly detail?: string;
+}
+
+/** First line on the start report (supervisor's fd 1), then it is closed. */
+export type StartReport =
+  | { readonly event: 'started'; readonly pid: number; readonly supervisorPid: number }
+  | { readonly event: 'failed'; readonly error: NativeError; readonly exit?: ExitRecord };
