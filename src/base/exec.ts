@@ -1,4 +1,4 @@
-import { type Options, execa } from 'execa';
+import { execa, type Options } from 'execa';
 import { ExitCode, TsctError } from './errors.js';
 
 /** The only file that imports execa. */

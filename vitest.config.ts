@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+// Suites that make real containers run one file at a time, after those that need nothing: they share a machine.
+const project = (name: string, groupOrder: number, real?: { testTimeout: number }) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    environment: 'node' as const,
+    sequence: { groupOrder },
+    fileParallelism: real === undefined,
+    ...(real ? { testTimeout: real.testTimeout, hookTimeout: 180_000 } : { testTimeout: 30_000 }),
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', 0),
+      project('native', 1, { testTimeout: 120_000 }),
+      project('cli', 2),
+      project('container', 3, { testTimeout: 60_000 }),
+      project('guest', 4, { testTimeout: 180_000 }),
+    ],
+    reporters: ['default', './test/support/summary-reporter.ts'],
+    passWithNoTests: true,
+  },
+});
