@@ -1,0 +1,165 @@
+#pragma once
+// The launch plan as native sees it: src/plan/launch-plan.ts is the other half, field by field.
+// plan_decode.cc refuses what is unknown, so that nothing asked for is silently left out.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tsct {
+
+constexpr int kPlanFormat = 1;
+
+struct IdMapping {
+  uint32_t container_id = 0;
+  uint32_t host_id = 0;
+  uint32_t size = 0;
+};
+
+struct Rlimit {
+  int resource = 0;
+  std::string name;
+  uint64_t soft = 0;
+  uint64_t hard = 0;
+};
+
+struct Capabilities {
+  uint64_t bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+
+struct Mount {
+  std::string destination, type, source;
+  std::vector<std::string> options;
+  // From tsct.mounts[destination]:
+  bool optional = false;
+  bool create = false;
+  enum class Idmap { kNone, kContainer, kRoot, kOwner } idmap = Idmap::kNone;
+  std::vector<std::string> lowers;  // overlay only, lowest first
+  std::optional<std::string> upper;
+};
+
+struct DeviceNode {
+  std::string path;
+  char type = 'c';
+  uint32_t major = 0, minor = 0, mode = 0666, uid = 0, gid = 0;
+};
+
+struct DeviceRule {
+  bool allow = false;
+  char type = 'a';                 // a, b or c
+  std::optional<uint32_t> major;   // absent: every number
+  std::optional<uint32_t> minor;
+  std::string access;              // of r, w, m
+};
+
+struct SeccompArg {
+  unsigned index = 0;
+  uint64_t value = 0, value_two = 0;
+  std::string op;
+};
+
+struct SeccompRule {
+  std::vector<std::string> names;
+  bool allow = false;
+  int errno_ret = 1;  // when not allowed
+  std::vector<SeccompArg> args;
+};
+
+struct SeccompPlan {
+  int default_errno = 38;
+  std::vector<std::string> architectures;
+  std::vector<SeccompRule> rules;
+  std::string canonical;  // the JSON text: what the cache key is made of
+};
+
+struct RootfsPlan {
+  bool overlay = false;
+  std::vector<std::string> layers;  // lowest first
+  std::string upper_dir;
+  std::string path;  // driver dir
+  bool readonly = false;
+};
+
+struct CgroupV1 {
+  std::string mount;
+  std::vector<std::string> controllers;
+};
+
+struct CgroupPlan {
+  enum class Driver { kSystemd, kV2, kHybrid } driver = Driver::kV2;
+  std::string unified_mount;
+  std::vector<CgroupV1> v1;
+  std::string path;
+};
+
+struct FileEdit {
+  enum class Op { kWrite, kSymlink, kRemove } op = Op::kWrite;
+  std::string path, content, target;
+  uint32_t mode = 0644;
+  enum class When { kAlways, kExists, kMissing } when = When::kAlways;
+};
+
+struct HostFile {
+  std::string content;
+  uint32_t mode = 0444;
+};
+
+struct RestartPlan {
+  std::string policy = "no";
+  uint64_t delay_ms = 100;
+  uint32_t limit_burst = 5;
+  uint64_t limit_interval_ms = 10000;
+};
+
+struct LaunchPlan {
+  // process
+  std::vector<std::string> args, env;
+  std::string cwd = "/";
+  Capabilities capabilities;
+  std::vector<Rlimit> rlimits;
+  bool no_new_privileges = false;
+  std::optional<int> oom_score_adj;
+  // top level and linux
+  std::string hostname;
+  std::vector<Mount> mounts;
+  std::vector<IdMapping> uid_mappings, gid_mappings;
+  std::vector<DeviceNode> devices;
+  std::vector<DeviceRule> device_rules;
+  std::optional<int64_t> pids_limit, memory_limit;
+  std::map<std::string, std::string> sysctl;
+  SeccompPlan seccomp;
+  std::vector<std::string> masked_paths, readonly_paths;
+  bool personality_linux32 = false;
+  // tsct
+  std::string name, key, uuid, container_dir, run_dir;
+  RootfsPlan rootfs;
+  CgroupPlan cgroup;
+  std::vector<std::string> sys_skeleton;
+  bool boot_id = true;
+  std::vector<std::string> writable_proc_sys;
+  std::map<std::string, HostFile> run_host_files;
+  std::map<std::string, std::string> credentials;  // decoded
+  bool notify_socket = true;
+  std::vector<FileEdit> files;
+  uint64_t console_log_bytes_max = 131072;
+  std::vector<std::string> init_candidates;
+  int halt_signal = 0, reboot_signal = 0;  // 0: by what init is
+  bool readiness_notify = true;
+  RestartPlan restart;
+  bool die_with_supervisor = true;
+  std::vector<std::string> id_range_locks;
+  std::string seccomp_cache_dir;
+
+  uint32_t root_uid() const { return uid_mappings.at(0).host_id; }
+  uint32_t root_gid() const { return gid_mappings.at(0).host_id; }
+};
+
+// Decodes and checks; throws SysError with the JSON path of what is wrong.
+LaunchPlan decode_plan(const std::string& json);
+
+// The JSON list of edits that `tsct-setup edit` takes (same shape as tsct.files).
+std::vector<FileEdit> decode_file_edits(const std::string& json);
+
+}  // namespace tsct
