@@ -25,7 +25,10 @@ export interface HostFacts {
   readonly devices: { readonly fuse?: DeviceNumber; readonly tun?: DeviceNumber };
   /** CAP_* names that this process holds in its effective set: a guest can be given no others. */
   readonly capabilities: readonly string[];
-  /** getrlimit(2) of this process by OCI name (`RLIMIT_NOFILE`). Raising a hard one takes CAP_SYS_RESOURCE. */
+  /**
+   * getrlimit(2) of this process by OCI name (`RLIMIT_NOFILE`). Raising a hard one takes CAP_SYS_RESOURCE.
+   * Node itself raises the soft limit of open files to the hard one.
+   */
   readonly rlimits: Readonly<Record<string, LimitPair>>;
   /** Limits of the host's PID 1: what the kernel gives an init (nspawn takes NPROC and SIGPENDING from there). */
   readonly initRlimits: Readonly<Record<string, LimitPair>>;
