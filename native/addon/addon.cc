@@ -1,0 +1,122 @@
+// System calls that TypeScript needs itself. This is the only file that includes napi.h: arguments in,
+// results out. Nothing here enters a namespace: setns(2) and unshare(2) refuse a process with threads, and
+// Node has many. A failure is thrown as an Error with the fields of SysError: {step, call, errno, target,
+// detail}.
+#include <napi.h>
+#include <sys/file.h>
+
+#include "addon/exec_program.h"
+#include "addon/sealed_memfd.h"
+#include "sys/error.h"
+#include "sys/file.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+Napi::Error to_js(Napi::Env env, const SysError& e) {
+  Napi::Error error = Napi::Error::New(env, e.step);
+  Napi::Object fields = error.Value();
+  fields.Set("step", e.step);
+  fields.Set("call", e.call);
+  fields.Set("errno", e.err);
+  fields.Set("target", e.target);
+  fields.Set("detail", e.detail);
+  return error;
+}
+
+int int_arg(const Napi::CallbackInfo& info, size_t i) {
+  if (!info[i].IsNumber()) throw Napi::TypeError::New(info.Env(), "a number was expected");
+  return info[i].As<Napi::Number>().Int32Value();
+}
+
+// JavaScript strings may hold NUL, which would cut a path short on the way to the kernel.
+std::string to_string(const Napi::Value& value, const char* step) {
+  if (!value.IsString()) throw Napi::TypeError::New(value.Env(), "a string was expected");
+  std::string text = value.As<Napi::String>().Utf8Value();
+  if (text.find('\0') != std::string::npos) refuse(step, "", "a NUL byte is in an argument", EINVAL);
+  return text;
+}
+
+std::vector<std::string> to_strings(const Napi::Value& value, const char* step) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), "an array was expected");
+  Napi::Array array = value.As<Napi::Array>();
+  std::vector<std::string> out;
+  out.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(to_string(array.Get(i), step));
+  return out;
+}
+
+Napi::Value js_sealed_memfd(const Napi::CallbackInfo& info) {
+  if (!info[1].IsTypedArray()) throw Napi::TypeError::New(info.Env(), "bytes were expected");
+  Napi::Uint8Array bytes = info[1].As<Napi::Uint8Array>();
+  UniqueFd fd = sealed_memfd(to_string(info[0], "make a sealed file"), bytes.Data(), bytes.ByteLength());
+  return Napi::Number::New(info.Env(), fd.release());
+}
+
+// flock(2): the lock belongs to the open file description, so the kernel drops it with the last fd.
+Napi::Value js_flock(const Napi::CallbackInfo& info) {
+  int fd = int_arg(info, 0);
+  int operation = (info[1].ToBoolean() ? LOCK_EX : LOCK_SH) | LOCK_NB;
+  int result;
+  do {
+    result = ::flock(fd, operation);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0 && errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
+  check(result, "lock", "flock", "fd " + std::to_string(fd));
+  return Napi::Boolean::New(info.Env(), true);
+}
+
+Napi::Value js_exec_program(const Napi::CallbackInfo& info) {
+  exec_program(to_string(info[0], "run"), to_strings(info[1], "run"), to_strings(info[2], "run"));
+}
+
+Napi::Value js_openat2_in_root(const Napi::CallbackInfo& info) {
+  UniqueFd fd = open_in_root(int_arg(info, 0), to_string(info[1], "open"), int_arg(info, 2), "open");
+  return Napi::Number::New(info.Env(), fd.release());
+}
+
+Napi::Value js_pidfd_open(const Napi::CallbackInfo& info) {
+  int pid = int_arg(info, 0);
+  int fd = check(pidfd_open(pid), "open process", "pidfd_open", std::to_string(pid));
+  return Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value js_pidfd_send_signal(const Napi::CallbackInfo& info) {
+  int fd = int_arg(info, 0);
+  check(pidfd_send_signal(fd, int_arg(info, 1)), "send a signal", "pidfd_send_signal",
+        "pidfd " + std::to_string(fd));
+  return info.Env().Undefined();
+}
+
+using Function = Napi::Value (*)(const Napi::CallbackInfo&);
+
+template <Function F>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return F(info);
+  } catch (const SysError& e) {
+    throw to_js(info.Env(), e);
+  }
+}
+
+template <Function F>
+void add(Napi::Object& exports, const char* name) {
+  exports.Set(name, Napi::Function::New<guarded<F>>(exports.Env(), name));
+}
+
+Napi::Object init(Napi::Env, Napi::Object exports) {
+  add<js_sealed_memfd>(exports, "sealedMemfd");
+  add<js_flock>(exports, "flock");
+  add<js_exec_program>(exports, "execProgram");
+  add<js_openat2_in_root>(exports, "openat2InRoot");
+  add<js_pidfd_open>(exports, "pidfdOpen");
+  add<js_pidfd_send_signal>(exports, "pidfdSendSignal");
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(tsct, init)
+
+}  // namespace tsct
