@@ -48,10 +48,10 @@ struct DeviceNode {
 
 struct DeviceRule {
   bool allow = false;
-  char type = 'a';                 // a, b or c
-  std::optional<uint32_t> major;   // absent: every number
+  char type = 'a';                // a, b or c
+  std::optional<uint32_t> major;  // absent: every number
   std::optional<uint32_t> minor;
-  std::string access;              // of r, w, m
+  std::string access;  // of r, w, m
 };
 
 struct SeccompArg {

@@ -1,0 +1,77 @@
+#pragma once
+// Reads JSON objects strictly: every key must be asked for, or it is refused with its path.
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "sys/error.h"
+
+namespace tsct {
+
+using Json = nlohmann::json;
+
+class JsonReader {
+ public:
+  JsonReader(const Json& value, std::string path) : value_(value), path_(std::move(path)) {
+    if (!value.is_object()) refuse("decode plan", path_, "is not an object");
+  }
+
+  bool has(const char* key) {
+    seen_.insert(key);
+    return value_.contains(key);
+  }
+
+  const Json& at(const char* key) {
+    seen_.insert(key);
+    auto it = value_.find(key);
+    if (it == value_.end()) refuse("decode plan", where(key), "is missing");
+    return *it;
+  }
+
+  template <class T>
+  T get(const char* key) {
+    const Json& v = at(key);
+    try {
+      return v.get<T>();
+    } catch (const Json::exception&) {
+      refuse("decode plan", where(key), "has the wrong type");
+    }
+  }
+
+  template <class T>
+  T get_or(const char* key, T fallback) {
+    return has(key) ? get<T>(key) : fallback;
+  }
+
+  JsonReader object(const char* key) { return JsonReader(at(key), where(key)); }
+
+  template <class Fn>
+  void each(const char* key, Fn&& fn) {
+    const Json& list = at(key);
+    if (!list.is_array()) refuse("decode plan", where(key), "is not a list");
+    for (size_t i = 0; i < list.size(); i++) {
+      JsonReader item(list[i], where(key) + "[" + std::to_string(i) + "]");
+      fn(item);
+      item.done();
+    }
+  }
+
+  // Looked at for documentation only; native needs nothing from it.
+  void skip(const char* key) { seen_.insert(key); }
+
+  // Refuses what nobody asked for.
+  void done() const {
+    for (const auto& [key, unused] : value_.items())
+      if (!seen_.contains(key)) refuse("decode plan", path_ + "." + key, "is not known to this tsct-setup");
+  }
+
+  const Json& raw() const { return value_; }
+  std::string where(const std::string& key) const { return path_ + "." + key; }
+
+ private:
+  const Json& value_;
+  std::string path_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace tsct

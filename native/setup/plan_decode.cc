@@ -1,0 +1,327 @@
+#include "setup/capabilities.h"
+#include "setup/json_reader.h"
+#include "setup/limits.h"
+#include "setup/plan.h"
+
+namespace tsct {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+std::vector<IdMapping> decode_mappings(JsonReader& linux, const char* key) {
+  std::vector<IdMapping> out;
+  linux.each(key, [&](JsonReader& r) {
+    out.push_back({r.get<uint32_t>("containerID"), r.get<uint32_t>("hostID"), r.get<uint32_t>("size")});
+  });
+  if (out.empty() || out[0].container_id != 0)
+    refuse("decode plan", linux.where(key), "must begin with the container's id 0");
+  return out;
+}
+
+uint64_t decode_capability_set(JsonReader& r, const char* key) {
+  uint64_t set = 0;
+  if (!r.has(key)) return set;
+  for (const auto& name : r.get<Strings>(key)) set |= 1ull << capability_number(name);
+  return set;
+}
+
+void decode_process(JsonReader r, LaunchPlan& p) {
+  if (!r.get<bool>("terminal")) refuse("decode plan", r.where("terminal"), "an init system needs a console");
+  JsonReader user = r.object("user");
+  if (user.get<uint32_t>("uid") != 0 || user.get<uint32_t>("gid") != 0)
+    refuse("decode plan", r.where("user"), "init runs as root of its user namespace");
+  user.done();
+  p.args = r.get<Strings>("args");
+  p.env = r.get<Strings>("env");
+  p.cwd = r.get<std::string>("cwd");
+  JsonReader caps = r.object("capabilities");
+  p.capabilities = {decode_capability_set(caps, "bounding"), decode_capability_set(caps, "effective"),
+                    decode_capability_set(caps, "permitted"), decode_capability_set(caps, "inheritable"),
+                    decode_capability_set(caps, "ambient")};
+  caps.done();
+  r.each("rlimits", [&](JsonReader& l) {
+    Rlimit limit;
+    limit.name = l.get<std::string>("type");
+    limit.resource = rlimit_number(limit.name);
+    limit.soft = l.get<uint64_t>("soft");
+    limit.hard = l.get<uint64_t>("hard");
+    p.rlimits.push_back(limit);
+  });
+  p.no_new_privileges = r.get<bool>("noNewPrivileges");
+  if (r.has("oomScoreAdj")) p.oom_score_adj = r.get<int>("oomScoreAdj");
+  r.done();
+}
+
+void decode_seccomp(JsonReader r, SeccompPlan& s) {
+  s.canonical = r.raw().dump();
+  if (r.get<std::string>("defaultAction") != "SCMP_ACT_ERRNO")
+    refuse("decode plan", r.where("defaultAction"), "only SCMP_ACT_ERRNO is known");
+  s.default_errno = r.get<int>("defaultErrnoRet");
+  s.architectures = r.get<Strings>("architectures");
+  r.each("syscalls", [&](JsonReader& c) {
+    SeccompRule rule;
+    rule.names = c.get<Strings>("names");
+    auto action = c.get<std::string>("action");
+    if (action != "SCMP_ACT_ALLOW" && action != "SCMP_ACT_ERRNO")
+      refuse("decode plan", c.where("action"), "only SCMP_ACT_ALLOW and SCMP_ACT_ERRNO are known");
+    rule.allow = action == "SCMP_ACT_ALLOW";
+    rule.errno_ret = c.get_or<int>("errnoRet", 1);
+    if (c.has("args"))
+      c.each("args", [&](JsonReader& a) {
+        rule.args.push_back({a.get<unsigned>("index"), a.get<uint64_t>("value"),
+                             a.get_or<uint64_t>("valueTwo", 0), a.get<std::string>("op")});
+      });
+    s.rules.push_back(std::move(rule));
+  });
+  r.done();
+}
+
+void decode_resources(JsonReader r, LaunchPlan& p) {
+  r.each("devices", [&](JsonReader& d) {
+    DeviceRule rule;
+    rule.allow = d.get<bool>("allow");
+    auto type = d.get_or<std::string>("type", "a");
+    if (type != "a" && type != "b" && type != "c") refuse("decode plan", d.where("type"), "is not a, b or c");
+    rule.type = type[0];
+    if (d.has("major")) rule.major = d.get<uint32_t>("major");
+    if (d.has("minor")) rule.minor = d.get<uint32_t>("minor");
+    rule.access = d.get<std::string>("access");
+    p.device_rules.push_back(rule);
+  });
+  if (r.has("pids")) {
+    JsonReader pids = r.object("pids");
+    p.pids_limit = pids.get<int64_t>("limit");
+    pids.done();
+  }
+  if (r.has("memory")) {
+    JsonReader memory = r.object("memory");
+    p.memory_limit = memory.get<int64_t>("limit");
+    memory.done();
+  }
+  r.done();
+}
+
+void decode_namespaces(JsonReader& linux) {
+  std::set<std::string> types;
+  linux.each("namespaces", [&](JsonReader& n) { types.insert(n.get<std::string>("type")); });
+  if (types != std::set<std::string>{"user", "pid", "mount", "uts", "ipc", "network", "cgroup"})
+    refuse("decode plan", linux.where("namespaces"), "must be exactly the seven namespaces, all new");
+}
+
+void decode_linux(JsonReader r, LaunchPlan& p) {
+  decode_namespaces(r);
+  p.uid_mappings = decode_mappings(r, "uidMappings");
+  p.gid_mappings = decode_mappings(r, "gidMappings");
+  r.each("devices", [&](JsonReader& d) {
+    p.devices.push_back({d.get<std::string>("path"), d.get<std::string>("type").at(0),
+                         d.get<uint32_t>("major"), d.get<uint32_t>("minor"), d.get<uint32_t>("fileMode"),
+                         d.get<uint32_t>("uid"), d.get<uint32_t>("gid")});
+  });
+  r.skip("cgroupsPath");  // for runc; tsct.cgroup is what native uses
+  decode_resources(r.object("resources"), p);
+  if (r.has("sysctl")) p.sysctl = r.get<std::map<std::string, std::string>>("sysctl");
+  decode_seccomp(r.object("seccomp"), p.seccomp);
+  p.masked_paths = r.get<Strings>("maskedPaths");
+  p.readonly_paths = r.get<Strings>("readonlyPaths");
+  if (r.get<std::string>("rootfsPropagation") != "shared")
+    refuse("decode plan", r.where("rootfsPropagation"), "only shared is known");
+  if (r.has("personality")) {
+    JsonReader personality = r.object("personality");
+    p.personality_linux32 = personality.get<std::string>("domain") == "LINUX32";
+    personality.done();
+  }
+  r.done();
+}
+
+void decode_mounts(JsonReader& top, JsonReader extras, LaunchPlan& p) {
+  top.each("mounts", [&](JsonReader& r) {
+    Mount m;
+    m.destination = r.get<std::string>("destination");
+    m.type = r.get<std::string>("type");
+    m.source = r.get<std::string>("source");
+    m.options = r.get<Strings>("options");
+    r.skip("uidMappings");  // for runc: native maps by tsct.mounts[].idmap
+    r.skip("gidMappings");
+    if (m.destination.empty() || m.destination[0] != '/')
+      refuse("decode plan", r.where("destination"), "is not absolute");
+    if (extras.has(m.destination.c_str())) {
+      JsonReader e = extras.object(m.destination.c_str());
+      m.optional = e.get_or<bool>("optional", false);
+      m.create = e.get_or<bool>("create", false);
+      auto idmap = e.get_or<std::string>("idmap", "");
+      m.idmap = idmap == "container" ? Mount::Idmap::kContainer
+                : idmap == "root"    ? Mount::Idmap::kRoot
+                : idmap == "owner"   ? Mount::Idmap::kOwner
+                                     : Mount::Idmap::kNone;
+      if (!idmap.empty() && m.idmap == Mount::Idmap::kNone)
+        refuse("decode plan", e.where("idmap"), "unknown");
+      if (e.has("lowers")) m.lowers = e.get<Strings>("lowers");
+      if (e.has("upper")) m.upper = e.get<std::string>("upper");
+      e.done();
+    }
+    p.mounts.push_back(std::move(m));
+  });
+  extras.done();
+}
+
+void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
+  rootfs.overlay = r.get<std::string>("driver") == "overlay";
+  rootfs.readonly = r.get<bool>("readonly");
+  if (rootfs.overlay) {
+    rootfs.layers = r.get<Strings>("layers");
+    rootfs.upper_dir = r.get<std::string>("upperDir");
+    if (rootfs.layers.empty()) refuse("decode plan", r.where("layers"), "is empty");
+  } else {
+    rootfs.path = r.get<std::string>("path");
+  }
+  r.done();
+}
+
+void decode_cgroup(JsonReader r, CgroupPlan& c) {
+  auto driver = r.get<std::string>("driver");
+  c.driver = driver == "systemd"  ? CgroupPlan::Driver::kSystemd
+             : driver == "hybrid" ? CgroupPlan::Driver::kHybrid
+                                  : CgroupPlan::Driver::kV2;
+  c.unified_mount = r.get<std::string>("unifiedMount");
+  r.each("v1", [&](JsonReader& h) {
+    c.v1.push_back({h.get<std::string>("mount"), h.get<Strings>("controllers")});
+  });
+  c.path = r.get<std::string>("path");
+  if (c.path.empty() || c.path[0] != '/' || c.path.find("..") != std::string::npos)
+    refuse("decode plan", r.where("path"), "is not a path below the hierarchy's root");
+  r.done();
+}
+
+std::string decode_base64(const std::string& in, const std::string& where) {
+  static const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  uint32_t bits = 0;
+  int count = 0;
+  for (char ch : in) {
+    if (ch == '=') break;
+    size_t v = digits.find(ch);
+    if (v == std::string::npos) refuse("decode plan", where, "is not base64");
+    bits = bits << 6 | static_cast<uint32_t>(v);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out.push_back(static_cast<char>(bits >> count & 0xff));
+    }
+  }
+  return out;
+}
+
+void decode_run_host(JsonReader r, LaunchPlan& p) {
+  JsonReader files = r.object("files");
+  for (const auto& [name, unused] : files.raw().items()) {
+    JsonReader f = files.object(name.c_str());
+    p.run_host_files[name] = {f.get<std::string>("content"), f.get<uint32_t>("mode")};
+    f.done();
+  }
+  for (const auto& [name, content] : r.get<std::map<std::string, std::string>>("credentials"))
+    p.credentials[name] = decode_base64(content, r.where("credentials." + name));
+  p.notify_socket = r.get<bool>("notifySocket");
+  r.done();
+}
+
+FileEdit decode_file_edit(JsonReader& r) {
+  FileEdit e;
+  auto op = r.get<std::string>("op");
+  e.path = r.get<std::string>("path");
+  if (op == "write") {
+    e.op = FileEdit::Op::kWrite;
+    e.content = r.get<std::string>("content");
+    e.mode = r.get<uint32_t>("mode");
+  } else if (op == "symlink") {
+    e.op = FileEdit::Op::kSymlink;
+    e.target = r.get<std::string>("target");
+  } else if (op == "remove") {
+    e.op = FileEdit::Op::kRemove;
+  } else {
+    refuse("decode plan", r.where("op"), "is unknown");
+  }
+  auto when = r.get_or<std::string>("when", "");
+  e.when = when == "exists"    ? FileEdit::When::kExists
+           : when == "missing" ? FileEdit::When::kMissing
+                               : FileEdit::When::kAlways;
+  return e;
+}
+
+void decode_init(JsonReader r, LaunchPlan& p) {
+  p.init_candidates = r.get<Strings>("candidates");
+  p.halt_signal = r.get_or<int>("haltSignal", 0);
+  p.reboot_signal = r.get_or<int>("rebootSignal", 0);
+  r.done();
+}
+
+void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
+  int format = r.get<int>("format");
+  if (format != kPlanFormat)
+    refuse("decode plan", "tsct.format",
+           "is " + std::to_string(format) + ", this tsct-setup knows " + std::to_string(kPlanFormat));
+  p.name = r.get<std::string>("name");
+  p.key = r.get<std::string>("key");
+  p.uuid = r.get<std::string>("uuid");
+  p.container_dir = r.get<std::string>("containerDir");
+  p.run_dir = r.get<std::string>("runDir");
+  decode_rootfs(r.object("rootfs"), p.rootfs);
+  decode_cgroup(r.object("cgroup"), p.cgroup);
+  JsonReader sys = r.object("sys");
+  p.sys_skeleton = sys.get<Strings>("skeleton");
+  sys.done();
+  JsonReader proc = r.object("proc");
+  p.boot_id = proc.get<bool>("bootId");
+  p.writable_proc_sys = proc.get<Strings>("writableSys");
+  proc.done();
+  decode_run_host(r.object("runHost"), p);
+  decode_mounts(top, r.object("mounts"), p);
+  r.each("files", [&](JsonReader& e) { p.files.push_back(decode_file_edit(e)); });
+  JsonReader console = r.object("console");
+  p.console_log_bytes_max = console.get<uint64_t>("logBytesMax");
+  console.done();
+  decode_init(r.object("init"), p);
+  JsonReader readiness = r.object("readiness");
+  p.readiness_notify = readiness.get<bool>("notify");
+  readiness.done();
+  JsonReader restart = r.object("restart");
+  p.restart = {restart.get<std::string>("policy"), restart.get<uint64_t>("delayMs"),
+               restart.get<uint32_t>("limitBurst"), restart.get<uint64_t>("limitIntervalMs")};
+  restart.done();
+  p.die_with_supervisor = r.get<std::string>("supervisorDeath") == "die";
+  p.id_range_locks = r.get<Strings>("idRangeLocks");
+  p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
+  r.done();
+}
+
+Json parse(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) refuse("decode plan", "plan", "is not JSON");
+  return json;
+}
+
+}  // namespace
+
+LaunchPlan decode_plan(const std::string& text) {
+  Json json = parse(text);
+  LaunchPlan p;
+  JsonReader top(json, "plan");
+  top.get<std::string>("ociVersion");
+  decode_process(top.object("process"), p);
+  top.skip("root");  // for runc: tsct.rootfs is what native uses
+  p.hostname = top.get<std::string>("hostname");
+  decode_linux(top.object("linux"), p);
+  top.skip("annotations");
+  decode_tsct(top.object("tsct"), top, p);
+  top.done();
+  return p;
+}
+
+std::vector<FileEdit> decode_file_edits(const std::string& text) {
+  Json json = parse(text);
+  Json wrapped{{"edits", json}};
+  std::vector<FileEdit> out;
+  JsonReader(wrapped, "").each("edits", [&](JsonReader& e) { out.push_back(decode_file_edit(e)); });
+  return out;
+}
+
+}  // namespace tsct

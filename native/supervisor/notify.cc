@@ -1,0 +1,77 @@
+// The guest's side of sd_notify(3): PID 1 says READY=1 and STATUS= on /run/host/notify.
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "supervisor/supervisor.h"
+
+namespace tsct {
+
+void notify_manager(const char* text) {
+  const char* path = getenv("NOTIFY_SOCKET");
+  if (!path || !*path) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  socklen_t size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + strlen(path));
+  if (address.sun_path[0] == '@') address.sun_path[0] = 0;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sendto(fd, text, strlen(text), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size);
+  close(fd);
+}
+
+void set_ready(Supervisor& s, const char* by) {
+  if (*s.ready_by) return;
+  s.ready_by = by;
+  Line line;
+  line.add("{\"event\":\"ready\",\"by\":").quoted(by).add("}\n");
+  publish(s, line.c_str());
+}
+
+void on_notify(Supervisor& s) {
+  char text[1024];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int) * 16)];
+  iovec iov{text, sizeof text - 1};
+  msghdr msg{};
+  msg.msg_iov = &iov;
+  msg.msg_iovlen = 1;
+  msg.msg_control = control;
+  msg.msg_controllen = sizeof control;
+  ssize_t n = recvmsg(s.notify, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n < 0) return;
+  pid_t sender = 0;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+    if (c->cmsg_level != SOL_SOCKET) continue;
+    if (c->cmsg_type == SCM_CREDENTIALS) {
+      ucred cred;
+      memcpy(&cred, CMSG_DATA(c), sizeof cred);
+      sender = cred.pid;
+    } else if (c->cmsg_type == SCM_RIGHTS) {  // nobody asked for descriptors of the guest
+      int count = static_cast<int>((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+      for (int i = 0; i < count; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(c) + static_cast<size_t>(i) * sizeof(int), sizeof fd);
+        close(fd);
+      }
+    }
+  }
+  if (sender != s.init || s.init == 0) return;  // only PID 1 speaks for the system
+  text[n] = 0;
+  for (char* line = text; line && *line;) {
+    char* end = strchr(line, '\n');
+    if (end) *end = 0;
+    if (!strcmp(line, "READY=1") && *s.setting("readiness_notify") == '1') set_ready(s, "notify");
+    if (!strncmp(line, "STATUS=", 7)) {
+      strncpy(s.status_text, line + 7, sizeof s.status_text - 1);
+      s.status_text[sizeof s.status_text - 1] = 0;
+    }
+    line = end ? end + 1 : nullptr;
+  }
+}
+
+}  // namespace tsct

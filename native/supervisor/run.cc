@@ -1,0 +1,363 @@
+// One run of the container after the other: start, exit, teardown, and what comes next.
+//
+//   starting ──kStarted──► running ──exit of init──► stopping ──teardown done──► gone
+//      ▲                                                  │
+//      └───────────── reboot at once, Restart= after RestartSec= (restarting) ◄──┘
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "supervisor/supervisor.h"
+#include "supervisor/tags.h"
+#include "sys/socket.h"
+#include "sys/syscalls.h"
+
+extern char** environ;
+
+namespace tsct {
+namespace {
+
+// Runs tsct-setup with the plan as its fd 0 and, when given, the hand-over socket as its fd 3.
+pid_t spawn_setup(Supervisor& s, const char* verb, int socket_fd) {
+  Path program;
+  program.add(s.program_dir).add("/tsct-setup");
+  pid_t pid = vfork();
+  if (pid == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a setup without its supervisor must not go on
+    if (socket_fd >= 0 && dup2(socket_fd, kSetupSocketFd) < 0) _exit(127);
+    lseek(0, 0, SEEK_SET);
+    execl(program.c_str(), "tsct-setup", verb, static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  return pid;
+}
+
+void report(Supervisor& s, const char* line) {
+  if (s.reported) return;
+  s.reported = true;
+  if (write(1, line, strlen(line)) < 0) { /* the caller has gone: Ctrl-C during start */
+  }
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) dup2(null, 1);
+  close(null);
+}
+
+void report_failure(Supervisor& s) {
+  Line line;
+  line.add("{\"event\":\"failed\",\"error\":").add(s.failure.c_str()).add("}\n");
+  report(s, line.c_str());
+  publish(s, line.c_str());
+}
+
+void set_state(Supervisor& s, State state) {
+  s.state = state;
+  Line line;
+  line.add("{\"event\":\"state\",\"state\":")
+      .quoted(state_name(s))
+      .add(",\"pid\":")
+      .number(s.init)
+      .add("}\n");
+  publish(s, line.c_str());
+}
+
+void exit_json(const Supervisor& s, Line& out) {
+  out.add("{\"format\":1,\"atMs\":").number(now_ms(CLOCK_REALTIME)).add(",\"cause\":").quoted(s.exit_cause);
+  out.add(",\"code\":").number(s.exit_signal ? s.exit_signal : s.exit_code);
+  out.add(",\"requested\":").add(s.requested ? "true" : "false").add('}');
+}
+
+void record_exit(Supervisor& s) {
+  Line text;
+  exit_json(s, text);
+  text.add('\n');
+  Path temp, path;
+  path.add(s.setting("container_dir")).add("/last-exit.json");
+  temp.add(s.setting("container_dir")).add("/.last-exit.tmp");
+  int fd = open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;
+  bool whole =
+      write(fd, text.c_str(), text.size()) == static_cast<ssize_t>(text.size()) && fdatasync(fd) == 0;
+  close(fd);
+  if (whole)
+    rename(temp.c_str(), path.c_str());
+  else
+    unlink(temp.c_str());
+}
+
+// reboot(2) in a pid namespace ends its init by SIGHUP for a restart and by SIGINT for halt and power off.
+void name_exit(Supervisor& s, const siginfo_t& info) {
+  s.exit_code = s.exit_signal = 0;
+  if (info.si_code == CLD_EXITED) {
+    s.exit_cause = "exited";
+    s.exit_code = info.si_status;
+    return;
+  }
+  s.exit_signal = info.si_status;
+  s.exit_cause = s.exit_signal == SIGHUP   ? "reboot"
+                 : s.exit_signal == SIGINT ? "poweroff"
+                 : s.kill_requested        ? "killed"
+                                           : "signal";
+  if (s.exit_signal == SIGHUP || s.exit_signal == SIGINT) s.exit_signal = 0;
+}
+
+bool wants_restart(const Supervisor& s) {
+  if (s.requested) return false;
+  const char* policy = s.setting("restart_policy");
+  bool start_failed = !strcmp(s.exit_cause, "start-failed");
+  bool clean = !strcmp(s.exit_cause, "poweroff") || (!strcmp(s.exit_cause, "exited") && s.exit_code == 0);
+  bool abnormal = !strcmp(s.exit_cause, "signal") || !strcmp(s.exit_cause, "killed");
+  if (start_failed && s.boots == 0) return false;  // the caller of start is told instead
+  if (!strcmp(policy, "always")) return true;
+  if (!strcmp(policy, "on-success")) return clean;
+  if (!strcmp(policy, "on-failure")) return !clean;
+  if (!strcmp(policy, "on-abnormal")) return abnormal;
+  return false;
+}
+
+// systemd.unit(5) StartLimitBurst=, StartLimitIntervalSec=
+bool within_start_limit(Supervisor& s) {
+  int64_t now = now_ms(CLOCK_MONOTONIC), interval = s.fields().number("restart_interval_ms");
+  int kept = 0;
+  for (int i = 0; i < s.restart_count; i++)
+    if (now - s.restart_times_ms[i] < interval) s.restart_times_ms[kept++] = s.restart_times_ms[i];
+  s.restart_count = kept;
+  int burst = static_cast<int>(s.fields().number("restart_burst"));
+  if (burst > kRestartTimesMax) burst = kRestartTimesMax;
+  if (kept >= burst) return false;
+  s.restart_times_ms[s.restart_count++] = now;
+  return true;
+}
+
+void drop(int& fd) {
+  if (fd >= 0) close(fd);
+  fd = -1;
+}
+
+void forget_run(Supervisor& s) {
+  drop(s.notify);
+  drop(s.pidfd);
+  for (int i = 0; i < s.hold_count; i++) close(s.hold[i]);
+  s.hold_count = 0;
+  s.init = 0;
+  s.ready_by = "";
+  s.status_text[0] = 0;
+  s.init_kind = InitKind::kUnknown;
+  s.frozen = false;
+  s.ask = Ask::kNone;
+}
+
+[[noreturn]] void finish(Supervisor& s) {
+  if (s.settings_size) {
+    record_exit(s);
+    leave_cgroup(s);
+    keep_console_log(s);
+    unlinkat(s.run_dir, "control", 0);
+    unlinkat(s.run_dir, "plan.json", 0);
+    unlinkat(s.run_dir, "lock", 0);
+    rmdir(s.setting("run_dir"));
+  }
+  if (s.failed) report_failure(s);
+  Line line, exit;
+  exit_json(s, exit);
+  line.add("{\"event\":\"stopped\",\"exit\":").add(exit.c_str()).add("}\n");
+  publish(s, line.c_str());
+  close_clients(s);
+  _exit(s.failed ? 1 : 0);
+}
+
+void after_teardown(Supervisor& s) {
+  s.tearing_down = false;
+  bool reboot = !strcmp(s.exit_cause, "reboot") && !s.failed && !(s.requested && s.ask == Ask::kHalt);
+  forget_run(s);
+  if (reboot && !s.kill_requested && s.terminations == 0) {
+    s.requested = false;
+    return begin_start(s);
+  }
+  if (wants_restart(s) && within_start_limit(s)) {
+    record_exit(s);
+    set_state(s, State::kRestarting);
+    return set_timer(s, s.fields().number("restart_delay_ms") + 1);
+  }
+  finish(s);
+}
+
+void publish_exit(Supervisor& s) {
+  Line line, exit;
+  exit_json(s, exit);
+  line.add("{\"event\":\"exited\",\"exit\":").add(exit.c_str()).add("}\n");
+  publish(s, line.c_str());
+}
+
+void on_failed(Supervisor& s, const Fields& f) {
+  s.failed = true;
+  s.failure.clear();
+  s.failure.add("{\"stage\":").quoted(f.get("stage")).add(",\"step\":").quoted(f.get("step"));
+  s.failure.add(",\"call\":").quoted(f.get("call")).add(",\"errno\":").number(f.number("errno"));
+  s.failure.add(",\"target\":").quoted(f.get("target")).add(",\"detail\":").quoted(f.get("detail")).add('}');
+}
+
+void on_settings(Supervisor& s, const char* text, size_t size, int socket_fd) {
+  SetupHeader answer{SetupMessage::kAck, 0};
+  if (s.settings_size == 0) {
+    memcpy(s.settings, text, size);
+    s.settings_size = size;
+    Line error;
+    if (!open_control(s, error)) {
+      s.settings_size = 0;  // nothing of that container is ours to undo
+      s.failed = true;
+      s.failure.clear();
+      s.failure.add(error.c_str());
+      answer.type = SetupMessage::kRefused;
+    }
+  }
+  send_message(socket_fd, &answer, sizeof answer);
+}
+
+void on_started(Supervisor& s) {
+  s.boots++;
+  s.failed = false;
+  s.started_at_ms = now_ms(CLOCK_REALTIME);
+  s.init_kind = find_init_kind(s.init);
+  Line line;
+  line.add("{\"event\":\"started\",\"pid\":")
+      .number(s.init)
+      .add(",\"supervisorPid\":")
+      .number(getpid())
+      .add("}\n");
+  set_state(s, State::kRunning);
+  report(s, line.c_str());
+  notify_manager("READY=1");
+  if (s.terminations > 0) {
+    s.ask = Ask::kHalt;
+    s.ask_since_ms = now_ms(CLOCK_MONOTONIC);
+    set_timer(s, 1);
+  }
+}
+
+}  // namespace
+
+void begin_start(Supervisor& s) {
+  set_state(s, State::kStarting);
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) _exit(1);
+  s.init_exited = false;
+  s.exit_cause = "start-failed";
+  s.setup_pid = spawn_setup(s, "start", pair[1]);
+  close(pair[1]);
+  s.setup_socket = pair[0];
+  watch(s, s.setup_socket, EPOLLIN, kTagSetup);
+}
+
+void begin_teardown(Supervisor& s) {
+  drop(s.setup_socket);
+  if (s.settings_size == 0) finish(s);
+  s.tearing_down = true;
+  set_state(s, State::kStopping);
+  s.setup_pid = spawn_setup(s, "teardown", -1);
+}
+
+void on_setup_message(Supervisor& s) {
+  static char buffer[sizeof(SetupHeader) + kMessageBytesMax];
+  int fd;
+  ssize_t n = receive_message(s.setup_socket, buffer, sizeof buffer, &fd, 1, MSG_DONTWAIT);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n < static_cast<ssize_t>(sizeof(SetupHeader)))
+    return drop(s.setup_socket);  // its exit is told by SIGCHLD
+  SetupHeader header;
+  memcpy(&header, buffer, sizeof header);
+  const char* text = buffer + sizeof header;
+  size_t size = static_cast<size_t>(n) - sizeof header;
+  switch (header.type) {
+    case SetupMessage::kSettings:
+      return on_settings(s, text, size, s.setup_socket);
+    case SetupMessage::kHold:
+      if (s.hold_count < kHoldMax)
+        s.hold[s.hold_count++] = fd;
+      else
+        close(fd);
+      return;
+    case SetupMessage::kNotify:
+      s.notify = fd;
+      return watch(s, fd, EPOLLIN, kTagNotify);
+    case SetupMessage::kInit:
+      s.init = header.number;
+      s.pidfd = fd;
+      return;
+    case SetupMessage::kConsole: {
+      open_console(s, fd);
+      SetupHeader ack{SetupMessage::kAck, 0};
+      send_message(s.setup_socket, &ack, sizeof ack);
+      return;
+    }
+    case SetupMessage::kStarted:
+      return on_started(s);
+    case SetupMessage::kFailed:
+      return on_failed(s, Fields(text, size));
+    default:
+      drop(fd);
+  }
+}
+
+// Children: tsct-setup, init (made with CLONE_PARENT), and orders run inside by ask_init.
+void on_child(Supervisor& s) {
+  siginfo_t info;
+  for (;;) {
+    info.si_pid = 0;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0) return;
+    if (info.si_pid == s.setup_pid) {
+      s.setup_pid = 0;
+      if (s.tearing_down) {
+        after_teardown(s);
+        continue;
+      }
+      // Its last words are still in the socket.
+      while (s.setup_socket >= 0) {
+        char byte;
+        if (recv(s.setup_socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) break;
+        on_setup_message(s);
+      }
+      drop(s.setup_socket);
+      if (s.state == State::kStarting && !s.failed) {
+        s.failed = true;
+        s.failure.clear();
+        native_error(s.failure, "run tsct-setup", "", 0, s.program_dir,
+                     info.si_code == CLD_EXITED ? "it ended without a word" : "it was killed");
+      }
+      if (s.failed && s.init == 0) begin_teardown(s);
+      if (s.failed && s.init) kill_payload(s);
+      if (s.init_exited) begin_teardown(s);
+    } else if (info.si_pid == s.init && s.init) {
+      s.init_exited = true;
+      if (!s.failed) name_exit(s, info);
+      publish_exit(s);
+      if (s.setup_pid == 0) begin_teardown(s);  // else tsct-setup has still to say why
+    }
+  }
+}
+
+void on_timer(Supervisor& s) {
+  uint64_t expirations;
+  if (read(s.timer, &expirations, sizeof expirations) < 0) return;
+  if (s.state == State::kRestarting) return s.requested ? finish(s) : begin_start(s);
+  if (s.ask == Ask::kNone || !s.init || s.state != State::kRunning) return;
+  bool hopeless;
+  if (ask_init(s, &hopeless)) return;
+  if (hopeless) {
+    kill_payload(s);
+    return;
+  }
+  set_timer(s, 20);
+}
+
+}  // namespace tsct

@@ -1,0 +1,121 @@
+#pragma once
+// The state of one supervisor: exactly one container, one thread, fixed memory.
+#include <sys/types.h>
+
+#include "supervisor/handshake.h"
+#include "supervisor/text.h"
+
+namespace tsct {
+
+constexpr int kClientsMax = 32;
+constexpr int kHoldMax = 8;
+constexpr int kRestartTimesMax = 32;
+
+enum class State { kStarting, kRunning, kStopping, kRestarting };
+enum class InitKind { kUnknown, kSystemd, kSysvinit, kBusybox, kOpenrc, kRunit };
+enum class Ask { kNone, kHalt, kReboot };
+
+struct Client {
+  int fd = -1;
+  enum class Mode : uint8_t { kRequest, kEvents, kConsole } mode = Mode::kRequest;
+  uint8_t used = 0;  // bytes of the request line so far
+  char line[64];
+};
+
+struct Supervisor {
+  int epoll = -1, signals = -1, timer = -1;
+  int listener = -1, run_dir = -1, lock = -1;
+  int setup_socket = -1;
+  pid_t setup_pid = 0;
+  bool tearing_down = false;
+
+  // Settings, as handed by the first tsct-setup; text stays here.
+  char settings[kMessageBytesMax];
+  size_t settings_size = 0;
+  char program_dir[256];
+
+  int hold[kHoldMax];
+  int hold_count = 0;
+  int pidfd = -1, notify = -1, console = -1, console_log = -1;
+  size_t console_log_bytes = 0;
+  pid_t init = 0;
+  bool init_exited = false;
+
+  State state = State::kStarting;
+  bool frozen = false;
+  bool requested = false;  // a client asked for the end of this run
+  bool kill_requested = false;
+  Ask ask = Ask::kNone;  // waiting for init to be able to hear us
+  int64_t ask_since_ms = 0;
+  int terminations = 0;   // SIGTERMs seen
+  bool reported = false;  // the start report is out
+  const char* ready_by = "";
+  char status_text[128];
+  int boots = 0;
+  int64_t started_at_ms = 0;
+  InitKind init_kind = InitKind::kUnknown;
+
+  // Last exit, as waitid told it.
+  int exit_code = 0, exit_signal = 0;
+  const char* exit_cause = "start-failed";
+  Line failure;  // JSON of the NativeError of a failed start
+  bool failed = false;
+  int64_t restart_times_ms[kRestartTimesMax];
+  int restart_count = 0;
+
+  Client clients[kClientsMax];
+
+  Fields fields() const { return Fields(settings, settings_size); }
+  const char* setting(const char* key) const { return fields().get(key); }
+};
+
+// main.cc
+void watch(Supervisor& s, int fd, uint32_t events, uint32_t tag);
+int64_t now_ms(int clock);
+void set_timer(Supervisor& s, int64_t ms);
+
+// run.cc: from start to end of a run
+void begin_start(Supervisor& s);
+void begin_teardown(Supervisor& s);
+void on_setup_message(Supervisor& s);
+void on_child(Supervisor& s);
+void on_timer(Supervisor& s);
+
+// control.cc
+bool open_control(Supervisor& s, Line& error);
+void accept_client(Supervisor& s);
+void on_client(Supervisor& s, Client& c, uint32_t events);
+void publish(Supervisor& s, const char* json_line);
+void close_clients(Supervisor& s);
+void status_json(const Supervisor& s, Line& out);
+const char* state_name(const Supervisor& s);
+
+// console.cc
+void open_console(Supervisor& s, int master);
+void on_console(Supervisor& s, uint32_t events);
+void console_input(Supervisor& s, Client& c);
+void resize_console(Supervisor& s, int rows, int columns);
+void keep_console_log(Supervisor& s);
+
+// notify.cc
+void on_notify(Supervisor& s);
+void set_ready(Supervisor& s, const char* by);
+void notify_manager(const char* text);
+
+// init.cc: which init it is and how it is asked to end
+InitKind find_init_kind(pid_t pid);
+const char* init_kind_name(InitKind kind);
+bool console_has_getty(const Supervisor& s);
+// Returns false while init cannot hear us yet (ask again), true when asked; `hopeless` when it never will.
+bool ask_init(Supervisor& s, bool* hopeless);
+
+// cgroup.cc; each returns 0 or -errno
+int freeze_payload(Supervisor& s, bool freeze);
+int kill_payload(Supervisor& s);
+void leave_cgroup(Supervisor& s);
+
+// native_error.cc
+void native_error(Line& out, const char* step, const char* call, int err, const char* target,
+                  const char* detail = "");
+
+}  // namespace tsct
