@@ -1,4 +1,7 @@
 #!/usr/bin/env node
-import { execute } from '@oclif/core';
+import module from 'node:module';
 
-await execute({ dir: import.meta.url });
+// Node 22.1+ keeps compiled code between runs; older ones do not know the call.
+module.enableCompileCache?.();
+const { main } = await import('../dist/cli/main.js');
+await main();

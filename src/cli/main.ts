@@ -1,0 +1,20 @@
+import { run } from '@oclif/core/run';
+import { reportError } from './report-error.js';
+
+/**
+ * The way in: oclif finds the command by oclif.manifest.json and loads that one file.
+ * Deliberately not oclif's `execute`: its index loads twice as much, its error printer wraps lines.
+ */
+export async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  // `tsct list | head -1`: the reader has gone, and that is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  try {
+    await run(argv, import.meta.url);
+  } catch (error) {
+    process.exitCode = reportError(error, argv);
+  }
+}

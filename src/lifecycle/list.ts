@@ -1,0 +1,68 @@
+import { RUN_ROOT } from '../base/paths.js';
+import { readIdentity } from '../state/identity.js';
+import { readUsage } from '../state/usage.js';
+import type { Context } from './context.js';
+import { type Observed, type State, observe } from './observe.js';
+import { sweep } from './sweep.js';
+
+/** One row of `tsct list`; the names are those of `info`. */
+export interface ContainerSummary {
+  readonly name: string;
+  readonly state: State;
+  /** Of the guest's PID 1 on the host. */
+  readonly pid: number | null;
+  readonly supervisorPid: number | null;
+  /** Seconds since init was started. */
+  readonly uptime: number | null;
+  /** Bytes. */
+  readonly memory: number | null;
+  readonly tasks: number | null;
+  readonly addresses: readonly string[];
+}
+
+/** All whole containers by name; sweeps what crashes left. Only those with a run directory are asked. */
+export async function list(ctx: Context): Promise<ContainerSummary[]> {
+  await sweep(ctx);
+  const running = new Set(await ctx.store.runDirs(RUN_ROOT));
+  return Promise.all(
+    ctx.store.list().map(async (name) => {
+      if (!running.has(name)) return stoppedSummary(name);
+      return summarize(ctx, name, await observe(ctx, name));
+    }),
+  );
+}
+
+async function summarize(ctx: Context, name: string, observed: Observed): Promise<ContainerSummary> {
+  const status = observed.status;
+  if (!status) return stoppedSummary(name);
+  const usage = await readUsage(status.cgroup, status.pid);
+  const identity = await readIdentity(ctx.layout.identityFile(name)).catch(() => undefined);
+  return {
+    name,
+    state: observed.state,
+    pid: status.pid || null,
+    supervisorPid: status.supervisorPid,
+    uptime: uptimeSeconds(status.startedAtMs),
+    memory: usage.memoryBytes ?? null,
+    tasks: usage.tasks ?? null,
+    addresses: identity?.addresses ?? [],
+  };
+}
+
+function stoppedSummary(name: string): ContainerSummary {
+  return {
+    name,
+    state: 'stopped',
+    pid: null,
+    supervisorPid: null,
+    uptime: null,
+    memory: null,
+    tasks: null,
+    addresses: [],
+  };
+}
+
+/** Whole seconds since `startedAtMs`; null when it has not been started. */
+export function uptimeSeconds(startedAtMs: number, nowMs = Date.now()): number | null {
+  return startedAtMs > 0 ? Math.max(0, Math.floor((nowMs - startedAtMs) / 1000)) : null;
+}

@@ -1,0 +1,133 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncDirectory } from '../base/atomic-file.js';
+import { ExitCode, isErrno, TsctError } from '../base/errors.js';
+import type { StateLayout } from '../base/paths.js';
+import { checkName, isValidName } from './names.js';
+
+/** Prefix of a directory that destroy has taken out of the listing and not yet removed. */
+const DOOMED = '.doomed-';
+
+/** The containers of one state root. Cheap on purpose: a listing is one readdir and one stat a name. */
+export class Store {
+  constructor(readonly layout: StateLayout) {}
+
+  /** Names of all whole containers, sorted. A state root that does not exist yet is an empty one. */
+  list(): string[] {
+    let entries: ReturnType<typeof readEntries>;
+    try {
+      entries = readEntries(this.layout.root);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+    return entries
+      .filter((e) => e.isDirectory() && isValidName(e.name) && !existsSync(this.layout.partialMark(e.name)))
+      .map((e) => e.name)
+      .sort();
+  }
+
+  /** True for a whole container. */
+  has(name: string): boolean {
+    return (
+      isValidName(name) &&
+      existsSync(this.layout.containerDir(name)) &&
+      !existsSync(this.layout.partialMark(name))
+    );
+  }
+
+  /**
+   * Checks that a container of this name is there.
+   * @throws TSCT_BAD_NAME (exit 2), TSCT_NO_CONTAINER (exit 3) with the nearest name as hint.
+   */
+  need(name: string): void {
+    checkName(name);
+    if (this.has(name)) return;
+    throw new TsctError('TSCT_NO_CONTAINER', `there is no container ${name}`, {
+      exitCode: ExitCode.NotFound,
+      hint: this.list().length === 0 ? `make one: tsct create ${name} --template busybox` : 'see: tsct list',
+    });
+  }
+
+  /** @throws TSCT_EXISTS (exit 4) when the name is taken, TSCT_BAD_NAME. */
+  needFree(name: string): void {
+    checkName(name);
+    if (!this.has(name)) return;
+    throw new TsctError('TSCT_EXISTS', `there is a container ${name} already`, {
+      exitCode: ExitCode.WrongState,
+      hint: `choose another name, or destroy it first: tsct destroy ${name}`,
+    });
+  }
+
+  /** Makes the state root and its lock directory, 0700: set-id files of guests lie there owned by 0. */
+  async prepare(): Promise<void> {
+    await mkdir(dirname(this.layout.lockFile('x')), { recursive: true, mode: 0o700 });
+    await chmod(this.layout.root, 0o700);
+  }
+
+  /** Makes NAME/ with the mark of an unfinished container in it. The caller holds the lock. */
+  async createPartial(name: string): Promise<void> {
+    const dir = this.layout.containerDir(name);
+    await mkdir(dir, { mode: 0o700 });
+    await writeFile(this.layout.partialMark(name), '', { mode: 0o600 });
+    await syncDirectory(dir);
+  }
+
+  /** From here on the container is whole: everything before is on disk first. */
+  async finishPartial(name: string): Promise<void> {
+    await syncDirectory(this.layout.containerDir(name));
+    await unlink(this.layout.partialMark(name));
+    await syncDirectory(this.layout.containerDir(name));
+    await syncDirectory(this.layout.root);
+  }
+
+  /** Names that an interrupted create left; their locks tell whether somebody is still at it. */
+  partials(): string[] {
+    if (!existsSync(this.layout.root)) return [];
+    return readEntries(this.layout.root)
+      .filter((e) => e.isDirectory() && isValidName(e.name) && existsSync(this.layout.partialMark(e.name)))
+      .map((e) => e.name);
+  }
+
+  /** Directories whose removal was interrupted. */
+  doomed(): string[] {
+    if (!existsSync(this.layout.root)) return [];
+    return readEntries(this.layout.root)
+      .filter((e) => e.isDirectory() && e.name.startsWith(DOOMED))
+      .map((e) => join(this.layout.root, e.name));
+  }
+
+  /**
+   * Removes NAME/: first by one rename out of the listing, then file by file, so that a crash in between
+   * leaves nothing that looks like a container. The caller holds the lock and nothing is mounted there.
+   */
+  async remove(name: string): Promise<void> {
+    const doomed = join(this.layout.root, `${DOOMED}${name}-${process.pid}`);
+    await rename(this.layout.containerDir(name), doomed);
+    await syncDirectory(this.layout.root);
+    await rm(doomed, { recursive: true, force: true });
+  }
+
+  /** Gives a stopped container another name. The caller holds both locks. */
+  async rename(from: string, to: string): Promise<void> {
+    await rename(this.layout.containerDir(from), this.layout.containerDir(to));
+    await syncDirectory(this.layout.root);
+  }
+
+  /** Run directories of this root that are there, by container name: what is running, starting or crashed. */
+  async runDirs(runRoot: string): Promise<string[]> {
+    const suffix = this.layout.hash ? `_${this.layout.hash}` : '';
+    const keys = await readdir(runRoot).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    });
+    return keys
+      .filter((key) => key.endsWith(suffix) && isValidName(key.slice(0, key.length - suffix.length)))
+      .map((key) => key.slice(0, key.length - suffix.length));
+  }
+}
+
+function readEntries(dir: string) {
+  return readdirSync(dir, { withFileTypes: true });
+}

@@ -1,0 +1,103 @@
+import { constants } from 'node:os';
+import { ExitCode, TsctError, type TsctErrorOptions } from '../base/errors.js';
+import type { NativeError } from './protocol.js';
+
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+
+/** Words for the numbers of errno(3) that tsct's steps meet. */
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  EPERM: 'not permitted',
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EBUSY: 'busy',
+  EEXIST: 'exists already',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'is a directory',
+  EINVAL: 'the kernel does not take these arguments',
+  ENOSPC: 'no space left, or a limit on the number of objects is reached',
+  EROFS: 'read-only file system',
+  ELOOP: 'too many symbolic links, or one that leads out of the root',
+  ENOSYS: 'this kernel does not have the call',
+  EOPNOTSUPP: 'this file system or kernel does not support it',
+  ENOEXEC: 'not a program that this machine can run',
+  ENOMEM: 'out of memory',
+  EXDEV: 'leads out of the root, or to another file system',
+  EAGAIN: 'a limit is reached',
+  EDQUOT: 'the quota is used up',
+  ETIMEDOUT: 'it took too long',
+};
+
+interface Rule {
+  readonly step: RegExp;
+  readonly errno?: readonly string[];
+  readonly hint: string;
+  readonly exitCode?: ExitCode;
+}
+
+/** What to do about it; the first rule that matches step and errno counts. */
+const HINTS: readonly Rule[] = [
+  {
+    step: /^(find|exec)\b.*init|^exec/,
+    errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
+    hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Parameters=/path/to/init)',
+  },
+  {
+    step: /id ?map|layer|idmapped/,
+    errno: ['EINVAL', 'EOPNOTSUPP', 'ENOSYS', 'EPERM'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'the file system of the state root cannot be id-mapped by this kernel: see tsct check',
+  },
+  {
+    step: /cgroup/,
+    errno: ['ENOENT', 'EROFS', 'EACCES', 'EPERM'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'tsct needs a writable cgroup tree: see tsct check',
+  },
+  {
+    step: /rlimit|limit/,
+    errno: ['EPERM'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'raising a hard limit needs CAP_SYS_RESOURCE: ask for less, or raise the limit of the host',
+  },
+  {
+    step: /seccomp/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs CONFIG_SECCOMP_FILTER: see tsct check',
+  },
+  {
+    step: /name ?space|clone/,
+    errno: ['ENOSPC', 'EPERM', 'EUSERS'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'raise /proc/sys/user/max_user_namespaces (and its neighbours): see tsct check',
+  },
+  { step: /./, errno: ['EROFS'], hint: 'is the state root on a read-only file system?' },
+  { step: /./, errno: ['ENOSPC', 'EDQUOT'], hint: 'free some space below the state root' },
+  {
+    step: /./,
+    errno: ['ENOSYS', 'EOPNOTSUPP'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'see what this host lacks: tsct check',
+  },
+];
+
+/**
+ * Turns a failed step of a native program into the error that the user reads. The only place that does.
+ * @param doing what the user asked for, without `cannot`: `start web`.
+ */
+export function describeNativeError(doing: string, error: NativeError): TsctError {
+  const errno = ERRNO_NAMES.get(error.errno);
+  const what = error.target ? `${error.step} ${error.target}` : error.step;
+  const why = [
+    error.detail,
+    errno &&
+      `${error.call ? `${error.call}: ` : ''}${errno}${ERRNO_WORDS[errno] ? ` (${ERRNO_WORDS[errno]})` : ''}`,
+  ].filter(Boolean);
+  const rule = HINTS.find((r) => r.step.test(error.step) && (!r.errno || (errno && r.errno.includes(errno))));
+  const options: TsctErrorOptions = {
+    ...(rule ? { hint: rule.hint } : {}),
+    ...(rule?.exitCode === undefined ? {} : { exitCode: rule.exitCode }),
+    cause: error,
+  };
+  const message = `cannot ${doing}: ${what}${why.length > 0 ? `: ${why.join(': ')}` : ''}`;
+  return new TsctError('TSCT_NATIVE', message, options);
+}
