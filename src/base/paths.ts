@@ -35,6 +35,8 @@ export class StateLayout {
   currentFile = (name: string): HostPath => join(this.root, name, 'current');
   /** Written by native at the end of a run: time, code, cause of the last exit. */
   lastExitFile = (name: string): HostPath => join(this.root, name, 'last-exit.json');
+  /** The plan of the last start: what tears down after a crash. */
+  planFile = (name: string): HostPath => join(this.root, name, '.plan.json');
   /** Marks a container that create has not finished: never listed as whole, swept by the next command. */
   partialMark = (name: string): HostPath => join(this.root, name, '.partial');
   /** flock of everything that changes one container. Lives outside NAME/ so that destroy and rename can hold it. */
@@ -45,5 +47,6 @@ export class StateLayout {
   layerDir = (id: string): HostPath => join(this.root, '.store', 'layers', id);
   runDir = (name: string): HostPath => join(RUN_ROOT, this.key(name));
   controlSocket = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'control');
+  /** Of the run that is under way. */
   consoleLog = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'console.log');
 }

@@ -45,7 +45,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected print(text: string): void {
-    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+    process.stdout.write(text === '' || text.endsWith('\n') ? text : `${text}\n`);
   }
 }
 

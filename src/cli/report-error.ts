@@ -52,7 +52,10 @@ function toJson(errors: readonly unknown[]): unknown {
 }
 
 function usageMessage(error: Error): string {
-  return error.message.replace(/\nSee more help with --help/, '').replace(/^command (\S+) not found$/, '"$1" is not a tsct command') + '\nSee tsct help';
+  const message = error.message
+    .replace(/\nSee more help with --help/, '')
+    .replace(/^command (\S+) not found$/, '"$1" is not a tsct command');
+  return `${message}\nSee tsct help`;
 }
 
 function isAbort(error: unknown): boolean {

@@ -2,7 +2,7 @@ import { RUN_ROOT } from '../base/paths.js';
 import { readIdentity } from '../state/identity.js';
 import { readUsage } from '../state/usage.js';
 import type { Context } from './context.js';
-import { type Observed, type State, observe } from './observe.js';
+import { type Observed, observe, type State } from './observe.js';
 import { sweep } from './sweep.js';
 
 /** One row of `tsct list`; the names are those of `info`. */

@@ -1,10 +1,8 @@
 import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isErrno, TsctError } from '../base/errors.js';
-
-/** flock(2) with LOCK_EX|LOCK_NB on a file descriptor: false when somebody else holds it. */
-export type TryLock = (fd: number) => boolean;
+import { isErrno } from '../base/errors.js';
+import { addon } from '../supervisor/addon.js';
 
 export interface LockOptions {
   /** How long to wait for somebody else, in ms; 0: not at all. */
@@ -13,8 +11,8 @@ export interface LockOptions {
 }
 
 /**
- * An flock on a file of its own, released by the kernel when its holder dies, kill -9 included.
- * Node opens files with O_CLOEXEC, so no child keeps it.
+ * An flock(2) on a file of its own, released by the kernel when its holder dies, kill -9 included.
+ * Node opens files with O_CLOEXEC, so no child keeps it. The file is there only while somebody holds the lock.
  */
 export class FileLock {
   private constructor(
@@ -24,32 +22,28 @@ export class FileLock {
 
   /**
    * Waits for the lock; polls, because a blocking flock(2) would stop Node's event loop and with it Ctrl-C.
-   * @throws TSCT_LOCKED after the timeout.
+   * @returns undefined when somebody else holds it for the whole time.
+   * @throws AbortError, system errors of the lock directory.
    */
-  static async acquire(path: string, tryLock: TryLock, options: LockOptions): Promise<FileLock> {
+  static async acquire(path: string, options: LockOptions): Promise<FileLock | undefined> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const deadline = Date.now() + options.timeoutMs;
     for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 50)) {
-      const lock = await FileLock.tryAcquire(path, tryLock);
+      const lock = await FileLock.tryAcquire(path);
       if (lock) return lock;
       options.signal?.throwIfAborted();
-      if (Date.now() >= deadline) {
-        throw new TsctError('TSCT_LOCKED', `cannot lock ${path}: another tsct command is at work on it`, {
-          hint: 'wait for it to end, then try again',
-        });
-      }
+      if (Date.now() >= deadline) return undefined;
       await sleep(waitMs);
     }
   }
 
-  /** @returns undefined when somebody else holds it. */
-  static async tryAcquire(path: string, tryLock: TryLock): Promise<FileLock | undefined> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  private static async tryAcquire(path: string): Promise<FileLock | undefined> {
     for (;;) {
       const file = await open(path, 'a', 0o600);
       let keep = false;
       try {
-        if (!tryLock(file.fd)) return undefined;
-        // Its last holder may have unlinked the file between open and flock: then it locks nothing.
+        if (!addon().flockFile(file.fd, { exclusive: true, wait: false })) return undefined;
+        // Its last holder may have unlinked the file between our open and flock: then it locks nothing.
         keep = await isSameFile(file, path);
         if (keep) return new FileLock(path, file);
       } finally {
@@ -58,14 +52,10 @@ export class FileLock {
     }
   }
 
+  /** Takes the file away while the lock is still held, so nobody loses a lock that he has. */
   async release(): Promise<void> {
-    await this.file.close();
-  }
-
-  /** Releases the lock and removes its file: after destroy and rename nobody needs it. */
-  async releaseAndRemove(): Promise<void> {
     await unlink(this.path).catch((error: unknown) => {
-      if (!isErrno(error, 'ENOENT')) throw error;
+      if (!isErrno(error, 'ENOENT', 'EROFS')) throw error;
     });
     await this.file.close();
   }

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/pr
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
-import type { StateLayout } from '../base/paths.js';
+import type { HostPath, StateLayout } from '../base/paths.js';
 import { checkName, isValidName } from './names.js';
 
 /** Prefix of a directory that destroy has taken out of the listing and not yet removed. */
@@ -90,12 +90,15 @@ export class Store {
       .map((e) => e.name);
   }
 
-  /** Directories whose removal was interrupted. */
-  doomed(): string[] {
+  /** Directories whose removal was interrupted, and the container that each was. */
+  doomed(): { readonly name: string; readonly path: HostPath }[] {
     if (!existsSync(this.layout.root)) return [];
     return readEntries(this.layout.root)
       .filter((e) => e.isDirectory() && e.name.startsWith(DOOMED))
-      .map((e) => join(this.layout.root, e.name));
+      .map((e) => ({
+        name: e.name.slice(DOOMED.length, e.name.lastIndexOf('_')),
+        path: join(this.layout.root, e.name),
+      }));
   }
 
   /**
@@ -103,7 +106,7 @@ export class Store {
    * leaves nothing that looks like a container. The caller holds the lock and nothing is mounted there.
    */
   async remove(name: string): Promise<void> {
-    const doomed = join(this.layout.root, `${DOOMED}${name}-${process.pid}`);
+    const doomed = join(this.layout.root, `${DOOMED}${name}_${process.pid}`);
     await rename(this.layout.containerDir(name), doomed);
     await syncDirectory(this.layout.root);
     await rm(doomed, { recursive: true, force: true });

@@ -10,7 +10,11 @@ export default class List extends BaseCommand {
     quiet: boolean({ char: 'q', summary: 'print bare names' }),
     running: boolean({ summary: 'only those that are not stopped' }),
   };
-  static override examples = ['<%= config.bin %> list', '<%= config.bin %> list -q', '<%= config.bin %> list --json'];
+  static override examples = [
+    '<%= config.bin %> list',
+    '<%= config.bin %> list -q',
+    '<%= config.bin %> list --json',
+  ];
 
   async run(): Promise<void> {
     const { flags } = await this.parse(List);
@@ -19,7 +23,7 @@ export default class List extends BaseCommand {
     const all = await list(ctx);
     const rows = flags.running ? all.filter((c) => c.state !== 'stopped') : all;
     if (flags.json) return this.printJson(flags.quiet ? rows.map((c) => c.name) : rows);
-    if (flags.quiet) return process.stdout.write(rows.map((c) => `${c.name}\n`).join('')), undefined;
+    if (flags.quiet) return this.print(rows.map((c) => `${c.name}\n`).join(''));
     const [{ table }, { formatBytes, formatDuration }, { statePainter }] = await Promise.all([
       import('../render/table.js'),
       import('../render/units.js'),

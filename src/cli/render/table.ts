@@ -7,7 +7,10 @@ export function table(
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[], row: number) =>
     cells
-      .map((cell, i) => paint(cell, i, row) + ' '.repeat(i === cells.length - 1 ? 0 : (widths[i] ?? 0) - cell.length))
+      .map(
+        (cell, i) =>
+          paint(cell, i, row) + ' '.repeat(i === cells.length - 1 ? 0 : (widths[i] ?? 0) - cell.length),
+      )
       .join('  ')
       .trimEnd();
   return [header, ...rows].map((cells, i) => `${line(cells, i - 1)}\n`).join('');

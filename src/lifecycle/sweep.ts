@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { isErrno } from '../base/errors.js';
+import { RUN_ROOT } from '../base/paths.js';
+import type { LaunchPlan } from '../plan/launch-plan.js';
+import { teardown } from '../supervisor/setup.js';
+import type { Context } from './context.js';
+import { ifUnlocked } from './locking.js';
+import { observe } from './observe.js';
+
+/**
+ * Cleans what crashes left, whoever's they were: dead supervisors' mounts and cgroups, containers that create did
+ * not finish, directories that destroy did not finish. What somebody is at work on is left alone. Failing to clean
+ * is a warning: it must not keep `list` from listing.
+ */
+export async function sweep(ctx: Context): Promise<void> {
+  const debris = await Promise.all(
+    (await ctx.store.runDirs(RUN_ROOT)).map(async (name) =>
+      (await observe(ctx, name)).debris ? name : undefined,
+    ),
+  );
+  const jobs = [
+    ...debris.filter((name) => name !== undefined).map((name) => () => clearDebris(ctx, name)),
+    ...ctx.store.partials().map((name) => () => clearPartial(ctx, name)),
+    ...ctx.store.doomed().map(
+      ({ name, path }) =>
+        () =>
+          ifUnlocked(ctx, name, () => remove(path)),
+    ),
+  ];
+  for (const job of jobs) {
+    try {
+      await job();
+    } catch (error) {
+      ctx.warn(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+async function clearDebris(ctx: Context, name: string): Promise<void> {
+  await ifUnlocked(ctx, name, async () => {
+    if ((await observe(ctx, name)).debris) await tearDown(ctx, name);
+  });
+}
+
+/** What an interrupted create left. The caller must not hold the lock. */
+export async function clearPartial(ctx: Context, name: string): Promise<void> {
+  await ifUnlocked(ctx, name, async () => {
+    if (existsSync(ctx.layout.partialMark(name))) await ctx.store.remove(name);
+  });
+}
+
+/** Tears down what a dead supervisor left, by the plan it was started with. The caller holds the lock. */
+export async function tearDown(ctx: Context, name: string): Promise<void> {
+  const plan = await readPlan(ctx, name);
+  if (plan) await teardown(plan);
+  else await remove(ctx.layout.runDir(name)); // nothing was started: launch writes the plan first
+}
+
+async function readPlan(ctx: Context, name: string): Promise<LaunchPlan | undefined> {
+  try {
+    return JSON.parse(await readFile(ctx.layout.planFile(name), 'utf8')) as LaunchPlan;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

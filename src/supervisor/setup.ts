@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { TsctError } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
+import type { FileEdit, LaunchPlan } from '../plan/launch-plan.js';
+import { addon } from './addon.js';
+import { sealPlan } from './launch.js';
+import { describeNativeError } from './native-error.js';
+import { programPath } from './programs.js';
+import type { NativeError } from './protocol.js';
+
+/** Undoes whatever a crash left of a run: mounts, cgroups, links, run directory. Safe to call at any time. */
+export async function teardown(plan: LaunchPlan): Promise<void> {
+  await runSetup(['teardown'], plan, `clean up after ${plan.tsct.name}`);
+}
+
+/**
+ * Changes files inside the root of a stopped container, mounted for that in a private mount namespace.
+ * No symlink inside is followed out of the root.
+ */
+export async function editRoot(plan: LaunchPlan, edits: readonly FileEdit[]): Promise<void> {
+  await runSetup(['edit'], plan, `prepare the root of ${plan.tsct.name}`, JSON.stringify(edits));
+}
+
+/** Mounts the root of a stopped container on a directory of the host, for a bundle that another runtime runs. */
+export async function mountRoot(plan: LaunchPlan, directory: HostPath): Promise<void> {
+  await runSetup(['mount', directory], plan, `mount the root of ${plan.tsct.name}`);
+}
+
+/** Runs tsct-setup with the plan on fd 0 and `extra` on fd 3; a failure is one JSON line on its stdout. */
+async function runSetup(
+  args: readonly string[],
+  plan: LaunchPlan,
+  doing: string,
+  extra?: string,
+): Promise<void> {
+  const path = programPath('tsct-setup');
+  const fds = [sealPlan(plan)];
+  if (extra !== undefined) fds.push(addon().sealedMemfd('tsct-edits', Buffer.from(extra)));
+  const [planFd, ...extraFds] = fds;
+  const child = spawn(path, args, { stdio: [planFd, 'pipe', 'pipe', ...extraFds], cwd: '/' });
+  for (const fd of fds) closeSync(fd);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      output += String(chunk);
+    });
+  }
+  const code = await new Promise<number | string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (exit, signal) => resolve(signal ?? exit ?? 1));
+  });
+  if (code === 0) return;
+  throw describeFailure(doing, output, code);
+}
+
+function describeFailure(doing: string, output: string, code: number | string): TsctError {
+  const line = output.split('\n').find((l) => l.startsWith('{'));
+  if (line) {
+    const parsed = JSON.parse(line) as NativeError | { readonly error: NativeError };
+    return describeNativeError(doing, 'error' in parsed ? parsed.error : parsed);
+  }
+  const said = output.trim();
+  return new TsctError(
+    'TSCT_SETUP_FAILED',
+    `cannot ${doing}: tsct-setup ended with ${code}${said && `: ${said}`}`,
+  );
+}
