@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 // Suites that make real containers run one file at a time, after those that need nothing: they share a machine.
+// In an emulated machine everything takes longer (test/vm/run).
+const slowness = Number(process.env['TSCT_TEST_SLOWNESS'] ?? 1);
+
 const project = (name: string, groupOrder: number, real?: { testTimeout: number }) => ({
   test: {
     name,
@@ -8,7 +11,8 @@ const project = (name: string, groupOrder: number, real?: { testTimeout: number 
     environment: 'node' as const,
     sequence: { groupOrder },
     fileParallelism: real === undefined,
-    ...(real ? { testTimeout: real.testTimeout, hookTimeout: 180_000 } : { testTimeout: 30_000 }),
+    testTimeout: (real?.testTimeout ?? 30_000) * slowness,
+    hookTimeout: 180_000 * slowness,
   },
 });
 
@@ -20,6 +24,8 @@ export default defineConfig({
       project('cli', 2),
       project('container', 3, { testTimeout: 60_000 }),
       project('guest', 4, { testTimeout: 180_000 }),
+      // Needs systemd as the host's init: runs in the virtual machine only.
+      ...(process.env['TSCT_TEST_VM'] ? [project('vm', 5, { testTimeout: 60_000 })] : []),
     ],
     reporters: ['default', './test/support/summary-reporter.ts'],
     passWithNoTests: true,
