@@ -2,6 +2,7 @@
 // log of two files in the run directory (on tmpfs: page cache, not memory of this process) and to every
 // client.
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -45,14 +46,15 @@ void flush_pending(Supervisor& s) {
     memmove(pending, pending + n, pending_size - static_cast<size_t>(n));
     pending_size -= static_cast<size_t>(n);
   }
-  watch(s, s.console, pending_size ? EPOLLIN | EPOLLOUT : EPOLLIN, kTagConsole);
+  watch(s, s.console, EPOLLIN | (pending_size ? static_cast<uint32_t>(EPOLLOUT) : 0), kTagConsole);
 }
 
 // While input is pending nobody types more: the clients' own sockets hold it back.
 void set_clients_reading(Supervisor& s, bool reading) {
   for (int i = 0; i < kClientsMax; i++)
     if (s.clients[i].fd >= 0 && s.clients[i].mode == Client::Mode::kConsole)
-      watch(s, s.clients[i].fd, reading ? EPOLLIN : 0, kTagClients + static_cast<uint32_t>(i));
+      watch(s, s.clients[i].fd, reading ? static_cast<uint32_t>(EPOLLIN) : 0,
+            kTagClients + static_cast<uint32_t>(i));
 }
 
 void copy_file(int from_dir, const char* name, const char* to) {
