@@ -9,6 +9,7 @@ import type { ContainerPath, HostPath } from '../base/paths.js';
 
 export const PLAN_FORMAT = 1;
 export const OCI_VERSION = '1.2.0';
+export const RLIMIT_INFINITY = 2 ** 53;
 
 export interface LaunchPlan {
   readonly ociVersion: string;
@@ -40,6 +41,7 @@ export interface OciProcess {
     readonly inheritable: readonly string[];
     readonly ambient?: readonly string[];
   };
+  /** A value of RLIMIT_INFINITY or more is RLIM_INFINITY: JSON numbers of JavaScript end at 2^53. */
   readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
@@ -48,6 +50,7 @@ export interface OciProcess {
 export interface OciMount {
   readonly destination: ContainerPath;
   readonly type: 'proc' | 'sysfs' | 'tmpfs' | 'devpts' | 'mqueue' | 'cgroup' | 'bind' | 'overlay';
+  /** bind: an absolute path on the host; with a leading `+`, inside the root. */
   readonly source: string;
   readonly options: readonly string[];
   readonly uidMappings?: readonly IdMapping[];
@@ -111,6 +114,7 @@ export interface OciSeccomp {
   /** ENOSYS: a call that the list does not know lets a newer libc fall back. */
   readonly defaultErrnoRet: number;
   readonly architectures: readonly string[];
+  /** Names that the library does not know are skipped: defaultErrnoRet answers for them. */
   readonly syscalls: readonly {
     readonly names: readonly string[];
     readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
@@ -179,6 +183,7 @@ export interface CgroupPlan {
   readonly path: string;
 }
 
+/** For the mount of type sysfs: native builds the skeleton there instead; runc mounts the whole, read-only. */
 export interface SysPlan {
   /** Directories of sysfs shown read-only on a small read-only tmpfs: block bus class dev devices kernel. */
   readonly skeleton: readonly string[];
@@ -222,14 +227,18 @@ export type FileEdit =
       readonly path: ContainerPath;
       readonly content: string;
       readonly mode: number;
-      /** Only if the file exists / does not exist; absent: always. A symlink at the path is replaced, not followed. */
-      readonly when?: 'exists' | 'missing';
+      /**
+       * Only if the file exists / does not exist / is missing or a regular file (`plain`); absent: always.
+       * A symlink at the path is replaced, not followed.
+       */
+      readonly when?: 'exists' | 'missing' | 'plain';
     }
   | {
       readonly op: 'symlink';
       readonly path: ContainerPath;
       readonly target: string;
-      readonly when?: 'exists' | 'missing';
+      /** `target`: only if the target, seen from the link, exists inside the root. */
+      readonly when?: 'exists' | 'missing' | 'target';
     }
   | { readonly op: 'remove'; readonly path: ContainerPath };
 
