@@ -1,0 +1,134 @@
+import { TsctError } from '../base/errors.js';
+import { configError, shorten, throwErrors, unknownKey, unknownSection } from './config-error.js';
+import type { KeyRow } from './key-row.js';
+import { scanLines } from './scan.js';
+import { type ContainerDefinition, type Origin, SCHEMA } from './schema.js';
+
+/** One file's text and the name that messages call it by. */
+export interface ConfigText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** A config is written by people: what is larger is something else. */
+export const CONFIG_BYTES_MAX = 1024 ** 2;
+
+const TABLE: Readonly<Record<string, Readonly<Record<string, KeyRow>>>> = SCHEMA;
+
+/** Row of a key; undefined if there is no such key. Own properties only: `constructor` is no section. */
+export function findRow(section: string, key: string): KeyRow | undefined {
+  const rows = Object.hasOwn(TABLE, section) ? TABLE[section] : undefined;
+  return rows && Object.hasOwn(rows, key) ? rows[key] : undefined;
+}
+
+interface Setting {
+  items: readonly unknown[];
+  origins: readonly Origin[];
+}
+
+/**
+ * Several texts, later ones over earlier ones: a repeated list key adds, an empty value clears, a single key is
+ * replaced. Twice in one file without clearing in between is an error, as one of the two would silently do nothing.
+ * @throws TSCT_CONFIG_SYNTAX, TSCT_CONFIG_UNKNOWN_SECTION, TSCT_CONFIG_UNKNOWN_KEY, TSCT_CONFIG_VALUE,
+ * TSCT_CONFIG_DUPLICATE: all that are wrong, each with file and line.
+ */
+export function parseDefinition(texts: readonly ConfigText[]): ContainerDefinition {
+  const settings = new Map<string, Setting>();
+  throwErrors(texts.flatMap((text) => parseText(text, settings)));
+  const values = Object.entries(TABLE).map(([section, rows]) => [
+    section.charAt(0).toLowerCase() + section.slice(1),
+    Object.fromEntries(
+      Object.entries(rows).map(([key, row]) => [
+        row.field,
+        settledValue(row, settings.get(`${section}.${key}`)),
+      ]),
+    ),
+  ]);
+  const origins = new Map([...settings].map(([name, setting]) => [name, setting.origins]));
+  // The table has the types: parseDefinition is the one place that has to be believed.
+  return { ...Object.fromEntries(values), origins } as ContainerDefinition;
+}
+
+function settledValue(row: KeyRow, setting: Setting | undefined): unknown {
+  if (row.list) return setting?.items ?? [];
+  if (setting) return setting.items[0];
+  return row.default === undefined ? undefined : row.parse(row.default);
+}
+
+function parseText({ file, text }: ConfigText, settings: Map<string, Setting>): TsctError[] {
+  const errors: TsctError[] = [];
+  for (const line of scanLines(text)) {
+    const origin: Origin = { file, line: line.line };
+    try {
+      if (line.kind === 'section' && !Object.hasOwn(TABLE, line.section)) {
+        throw unknownSection(line.section, origin);
+      }
+      if (line.kind === 'junk') {
+        throw configError(
+          'TSCT_CONFIG_SYNTAX',
+          origin,
+          `neither [Section] nor Key=Value: ${shorten(line.text)}`,
+        );
+      }
+      // Keys of an unknown section would only repeat what its header was told.
+      if (line.kind === 'entry' && (line.section === '' || Object.hasOwn(TABLE, line.section))) {
+        applyEntry(line, origin, settings);
+      }
+    } catch (error) {
+      if (!(error instanceof TsctError)) throw error;
+      errors.push(error);
+    }
+  }
+  return errors;
+}
+
+function applyEntry(
+  { section, key, value }: { section: string; key: string; value: string },
+  origin: Origin,
+  settings: Map<string, Setting>,
+): void {
+  if (section === '') {
+    throw configError('TSCT_CONFIG_SYNTAX', origin, `${key}= stands before the first [Section]`);
+  }
+  const row = findRow(section, key);
+  if (!row) throw unknownKey(section, key, origin);
+  const name = `${section}.${key}`;
+  if (value === '') {
+    settings.delete(name);
+    return;
+  }
+  const before = settings.get(name);
+  const earlier = before?.origins.find((place) => place.file === origin.file);
+  if (!row.list && earlier) {
+    throw configError('TSCT_CONFIG_DUPLICATE', origin, `${key}= is set already in line ${earlier.line}`, {
+      hint: 'take one of the two out',
+    });
+  }
+  const parsed = parseValue(row, key, value, origin);
+  const items = row.list ? (parsed as readonly unknown[]) : [parsed];
+  settings.set(name, {
+    items: row.list ? [...(before?.items ?? []), ...items] : items,
+    origins: row.list ? [...(before?.origins ?? []), ...items.map(() => origin)] : [origin],
+  });
+}
+
+/** @throws TSCT_CONFIG_VALUE */
+export function parseValue(row: KeyRow, key: string, value: string, origin: Origin): unknown {
+  try {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    if (/[\x00-\x08\x0b-\x1f\x7f]/.test(value))
+      throw new TsctError('TSCT_BAD_VALUE', 'has a control character in it');
+    return row.parse(value);
+  } catch (error) {
+    if (!(error instanceof TsctError)) throw error;
+    throw configError('TSCT_CONFIG_VALUE', origin, `${key}=: ${shortenMessage(error.message)}`, {
+      hint: `expected ${key}=${row.syntax}`,
+      cause: error,
+    });
+  }
+}
+
+function shortenMessage(text: string): string {
+  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
+  return clean.length > 300 ? `${clean.slice(0, 297)}...` : clean;
+}
