@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { RUN_ROOT } from '../base/paths.js';
+import { buildDevices } from './devices.js';
+import { buildRunHost, integrate } from './files.js';
+import { type CgroupPlan, type LaunchPlan, OCI_VERSION, type OciLinux, PLAN_FORMAT } from './launch-plan.js';
+import { buildMounts } from './mounts.js';
+import type { PlanInput } from './plan-input.js';
+import { buildProcess } from './process.js';
+import { buildSeccomp } from './seccomp.js';
+
+/** Each of the console log's two files. */
+const CONSOLE_LOG_BYTES_MAX = 256 * 1024;
+
+/** /sbin/init first, as the kernel does: it is what the image chose where several inits are installed. */
+const INIT_CANDIDATES = [
+  '/sbin/init',
+  '/usr/lib/systemd/systemd',
+  '/lib/systemd/systemd',
+  '/etc/init',
+  '/bin/init',
+];
+
+/** Contents or switches of the host's kernel (the set that systemd-nspawn hides). */
+const MASKED_PATHS = ['kallsyms', 'kcore', 'keys', 'sysrq-trigger', 'timer_list'].map(
+  (name) => `/proc/${name}`,
+);
+/** /proc/sys too; tsct.proc.writableSys stays writable below it. */
+const READONLY_PATHS = ['acpi', 'apm', 'asound', 'bus', 'fs', 'irq', 'scsi', 'sys'].map(
+  (name) => `/proc/${name}`,
+);
+
+/**
+ * Definition + identity + host facts → the whole of what native does. Pure: no I/O, no clock, no chance.
+ * @throws TSCT_HOST_* (exit 5) for what this host cannot give, with the config's file and line where it has one.
+ */
+export function buildPlan(input: PlanInput): LaunchPlan {
+  const { name, layout, definition, identity, root, facts } = input;
+  const { exec, files, start } = definition;
+  const key = layout.key(name);
+  const runHost = buildRunHost(input);
+  const integration = integrate(input);
+  const { mounts, extras } = buildMounts(files, integration.binds);
+  const process = buildProcess(input, Object.keys(runHost.credentials).length > 0);
+  return {
+    ociVersion: OCI_VERSION,
+    process,
+    root: { path: 'rootfs', readonly: files.readOnly },
+    hostname: exec.hostname ?? name,
+    mounts,
+    linux: buildLinux(input, key, process.capabilities.bounding),
+    tsct: {
+      format: PLAN_FORMAT,
+      name,
+      key,
+      uuid: identity.uuid,
+      containerDir: layout.containerDir(name),
+      runDir: layout.runDir(name),
+      rootfs:
+        root.driver === 'overlay'
+          ? { driver: 'overlay', layers: root.layers, upperDir: root.path, readonly: files.readOnly }
+          : { driver: 'dir', path: root.path, readonly: files.readOnly },
+      cgroup: buildCgroup(facts.cgroup, key),
+      sys: { skeleton: ['block', 'bus', 'class', 'dev', 'devices', 'kernel'] },
+      proc: { bootId: true, writableSys: ['net'] },
+      runHost,
+      mounts: extras,
+      files: integration.files,
+      console: { logBytesMax: CONSOLE_LOG_BYTES_MAX },
+      init: {
+        candidates: INIT_CANDIDATES,
+        ...(exec.killSignal === undefined ? {} : { haltSignal: exec.killSignal }),
+        ...(exec.rebootSignal === undefined ? {} : { rebootSignal: exec.rebootSignal }),
+      },
+      readiness: { notify: exec.notifyReady },
+      restart: {
+        policy: start.restart,
+        delayMs: start.restartDelayMs,
+        limitBurst: start.startLimitBurst,
+        limitIntervalMs: start.startLimitIntervalMs,
+      },
+      supervisorDeath: start.supervisorDeath,
+      idRangeLocks: [
+        join(RUN_ROOT, '.ids', String(identity.idBase)),
+        join('/run/systemd/nspawn-uid', String(identity.idBase)),
+      ],
+      seccompCacheDir: join(RUN_ROOT, '.seccomp'),
+    },
+  };
+}
+
+function buildLinux(input: PlanInput, key: string, capabilities: readonly string[]): OciLinux {
+  const { definition, identity, facts } = input;
+  const mapping = [{ containerID: 0, hostID: identity.idBase, size: identity.idCount }];
+  const devices = buildDevices(facts.devices);
+  const { personality, systemCallFilter } = definition.exec;
+  return {
+    namespaces: ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup'].map((type) => ({ type })),
+    uidMappings: mapping,
+    gidMappings: mapping,
+    devices: devices.nodes,
+    cgroupsPath: facts.cgroup.driver === 'systemd' ? `tsct.slice:tsct:${key}` : `/tsct/${key}`,
+    resources: { devices: devices.rules },
+    seccomp: buildSeccomp(facts.architecture, capabilities, systemCallFilter),
+    maskedPaths: [...MASKED_PATHS, ...definition.files.inaccessiblePaths],
+    readonlyPaths: READONLY_PATHS,
+    rootfsPropagation: 'shared',
+    ...(personality === undefined
+      ? {}
+      : { personality: { domain: personality === 'x86' || personality === 'arm' ? 'LINUX32' : 'LINUX' } }),
+  };
+}
+
+function buildCgroup(cgroup: PlanInput['facts']['cgroup'], key: string): CgroupPlan {
+  return { driver: cgroup.driver, unifiedMount: cgroup.unifiedMount, v1: cgroup.v1, path: `/tsct/${key}` };
+}

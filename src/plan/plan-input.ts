@@ -1,0 +1,32 @@
+import type { HostPath, StateLayout } from '../base/paths.js';
+import type { ContainerDefinition } from '../definition/schema.js';
+import type { HostFacts } from '../host/facts.js';
+
+/** Everything that a plan is made of: the same input gives the same plan, byte for byte. */
+export interface PlanInput {
+  readonly name: string;
+  readonly layout: StateLayout;
+  readonly definition: ContainerDefinition;
+  readonly identity: PlanIdentity;
+  readonly root: PlanRoot;
+  readonly facts: HostFacts;
+  /** Contents of the LoadCredential= files by ID, base64 (`readCredentials` in src/definition). */
+  readonly credentials: Readonly<Record<string, string>>;
+}
+
+/** What a plan needs of src/state's Identity. */
+export interface PlanIdentity {
+  /** RFC 4122 text form. */
+  readonly uuid: string;
+  readonly idBase: number;
+  readonly idCount: number;
+}
+
+/** What a plan needs of src/state's Current. */
+export interface PlanRoot {
+  readonly driver: 'overlay' | 'dir';
+  /** Trees of the layers, lowest first; empty for `dir`. */
+  readonly layers: readonly HostPath[];
+  /** overlay: holds `upper/` and `work/`; dir: the root itself. */
+  readonly path: HostPath;
+}

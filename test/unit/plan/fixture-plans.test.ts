@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { buildPlan } from '../../../src/plan/build-plan.js';
+import type { PlanInput } from '../../../src/plan/plan-input.js';
+import { ociErrors } from './oci-schema.js';
+import { MODERN_FACTS, sampleInput } from './sample-input.js';
+
+/**
+ * The contract with native: test/native decodes these very files. After a change that is meant,
+ * `npx vitest run test/unit/plan -u` writes them anew.
+ */
+const FIXTURES: Readonly<Record<string, PlanInput>> = {
+  'busybox-overlay': sampleInput('', { name: 'busybox' }),
+  'debian-dir': sampleInput(
+    '[Exec]\nHostname=deb.example\nKillSignal=SIGRTMIN+4\n[Start]\nRestart=always\n',
+    {
+      name: 'debian',
+      facts: MODERN_FACTS,
+      root: { driver: 'dir', layers: [], path: '/var/lib/tsct/debian/root' },
+    },
+  ),
+  'with-binds': sampleInput(`
+[Exec]
+Init=/opt/init
+Parameters=--verbose "two words"
+ResolvConf=copy-host
+Personality=x86
+OOMScoreAdjust=100
+NoNewPrivileges=yes
+SetCredential=greeting:hello
+[Files]
+Bind=/srv/data:/data
+Bind=-/srv/maybe:/maybe:norbind,rootidmap
+BindReadOnly=+/usr/share:/mnt/share
+BindReadOnly=/srv/owned:/owned:owneridmap
+TemporaryFileSystem=/scratch:size=1m,mode=1777
+Inaccessible=/etc/secret
+Overlay=+/var::/var
+OverlayReadOnly=/srv/a:/srv/b:/merged
+`),
+};
+
+describe('plans that native is tested with', () => {
+  for (const [name, input] of Object.entries(FIXTURES)) {
+    it(`${name} is an OCI runtime document`, () => {
+      expect(ociErrors(buildPlan(input))).toEqual([]);
+    });
+    it(`${name} is the stored one`, async () => {
+      const text = `${JSON.stringify(buildPlan(input), null, 2)}\n`;
+      await expect(text).toMatchFileSnapshot(`../../fixtures/plans/${name}.json`);
+    });
+  }
+
+  it('the validator finds what is wrong', () => {
+    expect(ociErrors({ ...buildPlan(sampleInput('')), hostname: 7 })).not.toEqual([]);
+  });
+});
