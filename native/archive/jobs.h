@@ -1,0 +1,38 @@
+#pragma once
+#include <string>
+
+#include "archive/report.h"
+#include "archive/tree_writer.h"
+
+namespace tsct::archive {
+
+// tar stream -> tree. Returns "sha256:" of the uncompressed stream, to its very last byte (as an OCI diffID).
+struct UnpackJob {
+  int input_fd = 0;
+  int into_fd = -1;
+  TreeWriter::Privileges privileges = TreeWriter::Privileges::Keep;
+  // Replaces the first component of every name; empty: names are as in the stream.
+  std::string rename_top;
+  // The stream's entry for the tree itself (`./`) sets owner, mode and times of into_fd.
+  bool root_entry = true;
+};
+std::string unpack(const UnpackJob& job, Report& report);
+
+// tree -> tree. Returns "sha256:" of a canonical listing: see copy.cc.
+struct CopyJob {
+  int from_fd = -1;
+  int into_fd = -1;
+  unsigned workers = 2;
+};
+std::string copy(const CopyJob& job, Report& report);
+
+// tree or single file -> pax stream on output_fd.
+struct PackJob {
+  int parent_fd = -1;
+  std::string name;  // below parent_fd, not followed when it is a link; "." for parent_fd itself
+  std::string as;    // top-level name in the stream; "." for `./`, the tree's own entry
+  int output_fd = 1;
+};
+void pack(const PackJob& job, Report& report);
+
+}  // namespace tsct::archive

@@ -1,0 +1,47 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/entry.h"
+#include "sys/error.h"
+
+namespace tsct::archive {
+
+// What came through and what did not; printed as one JSON line on stdout. Workers share it.
+class Report {
+ public:
+  // fd for progress lines, or -1.
+  explicit Report(int progress_fd) : progress_fd_(progress_fd) {}
+
+  void count_entry(const Entry& entry);
+  void count_bytes(uint64_t bytes);
+  // Something left behind on purpose; counted under its name.
+  void strip(const std::string& what);
+  void skip_mount(const std::string& path);
+
+  // Prints the summary. `id` is "sha256:..." or empty.
+  void print(const std::string& id);
+
+ private:
+  void progress(bool last);
+
+  const int progress_fd_;
+  std::atomic<uint64_t> entries_ = 0, bytes_ = 0, devices_ = 0, foreign_owners_ = 0;
+  std::atomic<uint64_t> next_progress_ = 0;
+  std::mutex mutex_;
+  std::map<std::string, uint64_t> stripped_;
+  std::vector<std::string> mounts_;
+};
+
+// A JSON string literal; bytes that are not UTF-8 become U+FFFD.
+std::string json_string(std::string_view text);
+
+// One line on stderr in the shape of NativeError (src/supervisor/protocol.ts).
+void print_error(const SysError& error);
+
+}  // namespace tsct::archive
