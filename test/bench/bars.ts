@@ -1,0 +1,33 @@
+import { medianOf, type Results } from './operations.js';
+
+export interface Bar {
+  readonly what: string;
+  readonly measured: number;
+  readonly atMost: number;
+}
+
+/** The bars that `npm run bench -- --check` holds. Absent peers take no bar away but their own. */
+export function bars(results: Results): Bar[] {
+  const tsct = (operation: string) => medianOf(results, operation, 'tsct');
+  const lxcBoot = medianOf(results, 'boot debian', 'lxc');
+  const bar = (what: string, measured: number, atMost: number): Bar => ({ what, measured, atMost });
+  return [
+    bar('supervisor private dirty, kB', tsct('supervisor private dirty (kB)'), 100),
+    bar(
+      'create from a cached image over tsct --version, ms',
+      tsct('create (cached image)') - tsct('tsct --version'),
+      100,
+    ),
+    bar('plan in hand to init exec, ms', tsct('native start'), 10),
+    bar('list over node -e 0, times', tsct('list, bare cost') / tsct('node -e 0'), 2.5),
+    ...(Number.isNaN(lxcBoot)
+      ? []
+      : [
+          bar(
+            'Debian boot beside LXC and the start of Node, ms',
+            tsct('boot debian'),
+            lxcBoot + tsct('node -e 0'),
+          ),
+        ]),
+  ];
+}
