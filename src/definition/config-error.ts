@@ -3,7 +3,7 @@ import { nearest } from './nearest.js';
 import { type Origin, SCHEMA } from './schema.js';
 
 /** More than this many is noise: the first ones are mended first. */
-const ERRORS_MAX = 20;
+export const ERRORS_MAX = 20;
 
 /** `file:line: why`. */
 export function configError(

@@ -1,17 +1,15 @@
 import { TsctError } from '../base/errors.js';
-import { configError, shorten, throwErrors, unknownKey, unknownSection } from './config-error.js';
+import { badValue } from '../base/units.js';
+import { configError, ERRORS_MAX, shorten, throwErrors, unknownKey, unknownSection } from './config-error.js';
 import type { KeyRow } from './key-row.js';
 import { scanLines } from './scan.js';
-import { type ContainerDefinition, type Origin, SCHEMA } from './schema.js';
+import { type ContainerDefinition, type Origin, SCHEMA, type SettingOrigin } from './schema.js';
 
 /** One file's text and the name that messages call it by. */
 export interface ConfigText {
   readonly file: string;
   readonly text: string;
 }
-
-/** A config is written by people: what is larger is something else. */
-export const CONFIG_BYTES_MAX = 1024 ** 2;
 
 const TABLE: Readonly<Record<string, Readonly<Record<string, KeyRow>>>> = SCHEMA;
 
@@ -22,8 +20,8 @@ export function findRow(section: string, key: string): KeyRow | undefined {
 }
 
 interface Setting {
-  items: readonly unknown[];
-  origins: readonly Origin[];
+  readonly items: unknown[];
+  readonly origins: SettingOrigin[];
 }
 
 /**
@@ -58,6 +56,7 @@ function settledValue(row: KeyRow, setting: Setting | undefined): unknown {
 function parseText({ file, text }: ConfigText, settings: Map<string, Setting>): TsctError[] {
   const errors: TsctError[] = [];
   for (const line of scanLines(text)) {
+    if (errors.length === ERRORS_MAX) break;
     const origin: Origin = { file, line: line.line };
     try {
       if (line.kind === 'section' && !Object.hasOwn(TABLE, line.section)) {
@@ -98,26 +97,30 @@ function applyEntry(
     return;
   }
   const before = settings.get(name);
-  const earlier = before?.origins.find((place) => place.file === origin.file);
-  if (!row.list && earlier) {
+  const earlier = row.list ? undefined : before?.origins.find((place) => place.file === origin.file);
+  if (earlier) {
     throw configError('TSCT_CONFIG_DUPLICATE', origin, `${key}= is set already in line ${earlier.line}`, {
       hint: 'take one of the two out',
     });
   }
   const parsed = parseValue(row, key, value, origin);
-  const items = row.list ? (parsed as readonly unknown[]) : [parsed];
-  settings.set(name, {
-    items: row.list ? [...(before?.items ?? []), ...items] : items,
-    origins: row.list ? [...(before?.origins ?? []), ...items.map(() => origin)] : [origin],
-  });
+  const setting: Setting = (row.list && before) || { items: [], origins: [] };
+  for (const item of row.list ? (parsed as readonly unknown[]) : [parsed]) {
+    setting.items.push(item);
+    setting.origins.push({ ...origin, text: value });
+  }
+  settings.set(name, setting);
 }
+
+/** MAX_ARG_STRLEN (execve(2)): nothing longer could reach init as an argument or variable. */
+const VALUE_LENGTH_MAX = 128 * 1024;
 
 /** @throws TSCT_CONFIG_VALUE */
 export function parseValue(row: KeyRow, key: string, value: string, origin: Origin): unknown {
   try {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    if (/[\x00-\x08\x0b-\x1f\x7f]/.test(value))
-      throw new TsctError('TSCT_BAD_VALUE', 'has a control character in it');
+    if (/[\x00-\x08\x0b-\x1f\x7f]/.test(value)) throw badValue('has a control character in it');
+    if (value.length > VALUE_LENGTH_MAX) throw badValue(`is longer than ${VALUE_LENGTH_MAX} characters`);
     return row.parse(value);
   } catch (error) {
     if (!(error instanceof TsctError)) throw error;

@@ -3,14 +3,22 @@
  * are the text again, byte for byte. Syntax of systemd.syntax(7): [Section], Key=Value, comments from # or ; at the
  * start of a line, a backslash at the end of a line goes on with the next one (comment lines between are left out).
  */
-export type Line = { readonly start: number; readonly end: number; readonly line: number } & (
+export type Line = {
+  readonly start: number;
+  /** After the line's end. */
+  readonly end: number;
+  /** From 1. */
+  readonly line: number;
+  /** The text ends before the continuation that a backslash asks for: what is put behind would become part of it. */
+  readonly isOpen: boolean;
+} & (
   | { readonly kind: 'blank' | 'comment' }
   | { readonly kind: 'section'; readonly section: string }
   | { readonly kind: 'entry'; readonly section: string; readonly key: string; readonly value: string }
   | { readonly kind: 'junk'; readonly text: string }
 );
 
-/** Lines with their offsets in `text` (end includes the line's end) and their number from 1. */
+/** The lines of a text with their offsets in it. */
 export function* scanLines(text: string): Generator<Line> {
   const physical = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   let section = '';
@@ -21,6 +29,7 @@ export function* scanLines(text: string): Generator<Line> {
     let end = start + (physical[line - 1]?.length ?? 0);
     const bare = first.trim();
     let content = first;
+    let isOpen = false;
     if (bare !== '' && !isComment(bare)) {
       const parts: string[] = [];
       while (content.endsWith('\\')) {
@@ -32,6 +41,7 @@ export function* scanLines(text: string): Generator<Line> {
           next = physical[++i];
         }
         content = next === undefined ? '' : stripEnd(next);
+        isOpen = next === undefined;
         if (next !== undefined) {
           end += next.length;
           i++;
@@ -44,7 +54,7 @@ export function* scanLines(text: string): Generator<Line> {
     }
     const classified = classify(content.trim(), section);
     if (classified.kind === 'section') section = classified.section;
-    yield { ...classified, start, end, line };
+    yield { ...classified, start, end, line, isOpen };
     start = end;
   }
 }
@@ -57,7 +67,11 @@ function isComment(bare: string): boolean {
   return bare.startsWith('#') || bare.startsWith(';');
 }
 
-type Classified = Line extends infer L ? (L extends Line ? Omit<L, 'start' | 'end' | 'line'> : never) : never;
+type Classified = Line extends infer L
+  ? L extends Line
+    ? Omit<L, 'start' | 'end' | 'line' | 'isOpen'>
+    : never
+  : never;
 
 function classify(text: string, section: string): Classified {
   if (text === '') return { kind: 'blank' };

@@ -1,0 +1,114 @@
+import { ExitCode, TsctError } from '../base/errors.js';
+import { configError, unknownKey, unknownSection } from './config-error.js';
+import { findRow, parseValue } from './parse.js';
+import { type Line, scanLines } from './scan.js';
+import { SCHEMA } from './schema.js';
+
+/** One edit of one key. */
+export interface ConfigChange {
+  readonly section: string;
+  readonly key: string;
+  /**
+   * set: the key has this value and no other; append: one more line of a list; unset: no line of it is left.
+   * An empty value writes `Key=`, which clears what earlier files say.
+   */
+  readonly op: 'set' | 'append' | 'unset';
+  /** One line; ignored by unset. */
+  readonly value: string;
+}
+
+type Entry = Extract<Line, { kind: 'entry' }>;
+
+/**
+ * The text with one key changed and every other byte as it was.
+ * @param file what messages call the place of the change, such as `--set`.
+ * @throws TSCT_CONFIG_UNKNOWN_SECTION, TSCT_CONFIG_UNKNOWN_KEY, TSCT_CONFIG_VALUE
+ */
+export function editText(text: string, change: ConfigChange, file: string): string {
+  const value = checkChange(change, file);
+  const lines = [...scanLines(text)];
+  const entries = lines.filter(
+    (line): line is Entry =>
+      line.kind === 'entry' && line.section === change.section && line.key === change.key,
+  );
+  const last = entries.at(-1);
+  if (change.op === 'unset') return removeEntries(text, entries);
+  if (last && change.op === 'append') return insertAfter(text, last, `${change.key}=${value}`);
+  // The one line that stays is the last: what stands before it could clear or repeat it.
+  if (last) return removeEntries(replaceValue(text, last, value), entries.slice(0, -1));
+  const anchor = lines.findLast(
+    (line) => (line.kind === 'entry' || line.kind === 'section') && line.section === change.section,
+  );
+  if (anchor) return insertAfter(text, anchor, `${change.key}=${value}`);
+  return appendSection(text, lines.at(-1), change, value);
+}
+
+/** The value as it is written: one trimmed line that reads back as itself. */
+function checkChange({ section, key, op, value }: ConfigChange, file: string): string {
+  const origin = { file, line: 0 };
+  if (!Object.hasOwn(SCHEMA, section)) throw unknownSection(section, origin);
+  const row = findRow(section, key);
+  if (!row) throw unknownKey(section, key, origin);
+  const trimmed = value.trim();
+  if (op === 'unset' || trimmed === '') return '';
+  if (trimmed.endsWith('\\') || trimmed.includes('\n')) {
+    throw configError(
+      'TSCT_CONFIG_VALUE',
+      origin,
+      `${key}=: a value is one line and does not end in a backslash`,
+    );
+  }
+  parseValue(row, key, trimmed, origin);
+  return trimmed;
+}
+
+function removeEntries(text: string, entries: readonly Entry[]): string {
+  return entries.reduceRight((rest, { start, end }) => rest.slice(0, start) + rest.slice(end), text);
+}
+
+/** Keeps the indentation, the blanks around `=` and the line's end. */
+function replaceValue(text: string, { start, end }: Entry, value: string): string {
+  const line = text.slice(start, end);
+  const head = /^[^=]*=[^\S\r\n]*/.exec(line)?.[0] ?? '';
+  const tail = /\r?\n?$/.exec(line)?.[0] ?? '';
+  return text.slice(0, start) + head + value + tail + text.slice(end);
+}
+
+function lineEnd(text: string): string {
+  return /^[^\n]*\r\n/.test(text) ? '\r\n' : '\n';
+}
+
+/** What must stand between a line and a new one behind it. */
+function separator(text: string, { end, isOpen }: Line, eol: string): string {
+  return (text.slice(0, end).endsWith('\n') ? '' : eol) + (isOpen ? eol : '');
+}
+
+function insertAfter(text: string, line: Line, added: string): string {
+  const eol = lineEnd(text);
+  return `${text.slice(0, line.end)}${separator(text, line, eol)}${added}${eol}${text.slice(line.end)}`;
+}
+
+function appendSection(text: string, last: Line | undefined, change: ConfigChange, value: string): string {
+  const eol = lineEnd(text);
+  const gap = last ? separator(text, last, eol) + (last.kind === 'blank' ? '' : eol) : '';
+  return `${text}${gap}[${change.section}]${eol}${change.key}=${value}${eol}`;
+}
+
+/**
+ * Reads `Section.Key=VALUE`, as `--set` takes it: a list key gets one more line, any other is set.
+ * @throws TSCT_CONFIG_ASSIGNMENT (exit 2)
+ */
+export function parseAssignment(text: string): ConfigChange {
+  const [, section, key, value] = /^([A-Za-z ]+)\.([A-Za-z0-9]+)=(.*)$/s.exec(text) ?? [];
+  if (section === undefined || key === undefined || value === undefined) {
+    throw new TsctError(
+      'TSCT_CONFIG_ASSIGNMENT',
+      `cannot read "${text.slice(0, 80)}": expected Section.Key=VALUE`,
+      {
+        exitCode: ExitCode.Usage,
+        hint: 'for example --set Exec.Hostname=web.example',
+      },
+    );
+  }
+  return { section, key, value, op: findRow(section, key)?.list ? 'append' : 'set' };
+}

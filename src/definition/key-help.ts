@@ -1,0 +1,26 @@
+import type { KeyRow } from './key-row.js';
+import { SCHEMA } from './schema.js';
+
+/** One key of the config, described: for `config` verbs, completion and the man page. */
+export interface KeyHelp extends Pick<KeyRow, 'syntax' | 'help' | 'list' | 'live'> {
+  readonly section: string;
+  readonly key: string;
+  readonly unit?: string;
+  readonly default?: string;
+}
+
+/** All keys in the table's order. */
+export function describeKeys(): readonly KeyHelp[] {
+  return Object.entries(SCHEMA).flatMap(([section, rows]) =>
+    Object.entries(rows).map(([key, row]: [string, KeyRow]) => ({
+      section,
+      key,
+      syntax: row.syntax,
+      help: row.help,
+      list: row.list,
+      live: row.live,
+      ...(row.unit === undefined ? {} : { unit: row.unit }),
+      ...(row.default === undefined ? {} : { default: row.default }),
+    })),
+  );
+}
