@@ -1,5 +1,5 @@
 import type { HostFacts } from '../host/facts.js';
-import type { OciDevice, OciResources } from './launch-plan.js';
+import type { OciDevice, OciResources } from './oci.js';
 
 /** Nodes of every container's /dev, numbers from Linux' Documentation/admin-guide/devices.txt. */
 const STANDARD_NODES = [

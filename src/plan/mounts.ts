@@ -1,6 +1,7 @@
 import type { BindValue, OverlayValue } from '../definition/mount-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
-import type { MountExtra, OciMount } from './launch-plan.js';
+import type { MountExtra } from './launch-plan.js';
+import type { OciMount } from './oci.js';
 
 /** gid of tty in every distribution, for the slaves of devpts. */
 const TTY_GID = 5;

@@ -2,7 +2,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import type { LimitValue } from '../definition/limit-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
-import { type OciProcess, RLIMIT_INFINITY } from './launch-plan.js';
+import { type OciProcess, RLIMIT_INFINITY } from './oci.js';
 import { readOsRelease } from './os-release.js';
 import type { PlanInput } from './plan-input.js';
 

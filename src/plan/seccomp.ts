@@ -1,7 +1,7 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { expandSyscalls, KNOWN_SYSCALLS } from '../base/syscalls.js';
 import type { SyscallRule } from '../definition/values.js';
-import type { OciSeccomp } from './launch-plan.js';
+import type { OciSeccomp } from './oci.js';
 
 /** Facts of systemd-nspawn's allow-list (nspawn-seccomp.c of systemd 252 to 258), by the groups of systemd.exec(5). */
 const ALWAYS_ALLOWED: readonly string[] = (
