@@ -1,0 +1,111 @@
+import { describeKeys, type KeyHelp } from './key-help.js';
+import { SECTION_HELP } from './schema.js';
+
+const INTRO = `.TH TSCT.CONF 5 "" tsct "tsct manual"
+.SH NAME
+tsct.conf \\- config of a tsct container
+.SH SYNOPSIS
+.nf
+/var/lib/tsct/NAME/config
+/var/lib/tsct/NAME/config.d/*.conf
+.fi
+.SH DESCRIPTION
+The config of a container is text of the form
+.BR systemd.syntax (7)
+has: sections in brackets, one
+.IR Key = Value
+a line, comments from
+.B #
+or
+.B ;
+at the start of a line. A backslash at the end of a line goes on with the next one. Names are systemd's where systemd
+has a name.
+.PP
+Files of
+.I config.d
+are read after
+.IR config ,
+by name; what is read later wins. A key marked
+.B list
+may be repeated and every line adds to it; any other key stands once in a file. An empty value takes back all that was
+said before. An unknown key or a bad value is an error that names file and line, and nothing is changed.
+.PP
+.BR "tsct config set" ,
+.B unset
+and
+.B edit
+change one key and no other byte. A change counts from the next start on, unless the key says otherwise.
+`;
+
+const OUTRO = `.SH VALUES
+.TP
+.I BOOL
+yes, true, on, 1 or no, false, off, 0.
+.TP
+.I TIME
+seconds, or a time span of
+.BR systemd.time (7):
+500ms, 2min 30s, 1h.
+.TP
+.I SOFT[:HARD]
+limits of
+.BR setrlimit (2):
+one number for both or two; infinity is none. Sizes take K, M, G, T, base 1024; times take units as above.
+.TP
+.I SIGNAL
+SIGTERM, TERM, 15, SIGRTMIN+3.
+.TP
+.I PATH
+absolute; those of the container are looked up inside its root only.
+.SH EXAMPLE
+.nf
+[Exec]
+Hostname=web.example
+Environment=LANG=C.UTF\\-8 "GREETING=good day"
+LimitNOFILE=4096:65536
+
+[Files]
+Bind=/srv/www:/var/www
+BindReadOnly=/etc/ssl/private/web:/etc/ssl/web:rootidmap
+TemporaryFileSystem=/var/cache:size=64M
+
+[Start]
+Autostart=yes
+Restart=on\\-failure
+.fi
+.SH SEE ALSO
+.BR tsct (1),
+.BR systemd.nspawn (5),
+.BR systemd.exec (5),
+.BR capabilities (7)
+`;
+
+/** man/tsct.conf.5 out of the key table; \`npm run gen\` writes it. */
+export function renderManPage(): string {
+  const keys = describeKeys();
+  const sections = Object.entries(SECTION_HELP).map(([section, help]) => {
+    const own = keys.filter((key) => key.section === section);
+    return `.SH [${section.toUpperCase()}] SECTION\n${escapeRoff(help)}\n${own.map(renderKey).join('')}`;
+  });
+  return `${INTRO}${sections.join('')}${OUTRO}`;
+}
+
+function renderKey(key: KeyHelp): string {
+  const notes = [
+    ...(key.list ? ['list'] : []),
+    ...(key.unit ? [`in ${key.unit}`] : []),
+    ...(key.default === undefined ? [] : [`default: ${key.default}`]),
+    ...(key.live ? ['takes effect at once'] : []),
+  ];
+  const tail = notes.length === 0 ? '' : `\n(${escapeRoff(notes.join('; '))})`;
+  return `.TP\n.BI ${key.key}= "${escapeRoff(key.syntax)}"\n${escapeRoff(key.help)}${tail}\n`;
+}
+
+/** groff_man(7): a backslash is \\e, a minus that is meant is \\-, and no line begins with a request. */
+function escapeRoff(text: string): string {
+  return text
+    .replace(/\\/g, '\\e')
+    .replace(/-/g, '\\-')
+    .replace(/"/g, '\\(dq')
+    .replace(/^([.'])/gm, '\\&$1');
+}
