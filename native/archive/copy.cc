@@ -61,12 +61,16 @@ class Copier {
       walk(job_.from_fd, report_, [this](const Found& found) { visit(found); });
     }
     if (failure_) std::rethrow_exception(failure_);
-    for (const Record* link : hardlinks_) writer_.make(link->entry);
-    writer_.finish();
+    if (writes()) {
+      for (const Record* link : hardlinks_) writer_.make(link->entry);
+      writer_.finish();
+    }
     return id();
   }
 
  private:
+  bool writes() const { return job_.into_fd >= 0; }
+
   void visit(const Found& found) {
     report_.count_entry(found.entry);
     records_.push_back({found.entry, ""});
@@ -75,12 +79,13 @@ class Copier {
       hardlinks_.push_back(&record);
       return;
     }
-    if (found.entry.is(S_IFREG)) return enqueue({found, writer_.place(found.entry.path), &record});
+    if (found.entry.is(S_IFREG))
+      return enqueue({found, writes() ? writer_.place(found.entry.path) : TreeWriter::Place{}, &record});
     if (found.entry.is(S_IFDIR)) {
       UniqueFd fd = open_found(found);
       record.entry.xattrs = read_xattrs(fd.get(), found.entry.path, report_);
     }
-    writer_.make(record.entry);
+    if (writes()) writer_.make(record.entry);
   }
 
   void enqueue(FileJob&& job) {
@@ -122,20 +127,20 @@ class Copier {
   void copy_file(const FileJob& job, std::vector<char>& buffer) {
     Entry& entry = job.record->entry;
     UniqueFd from = open_found(job.from);
-    UniqueFd to = writer_.create_file(job.to, entry.path);
+    UniqueFd to = writes() ? writer_.create_file(job.to, entry.path) : UniqueFd();
     entry.xattrs = read_xattrs(from.get(), entry.path, report_);
     Sha256 digest;
     if (entry.size > 0) {
       // FICLONE shares the blocks (ioctl_ficlone(2): btrfs, xfs, bcachefs); one refusal is the answer for
       // all.
-      bool cloned = clones_ && ::ioctl(to.get(), FICLONE, from.get()) == 0;
+      bool cloned = to && clones_ && ::ioctl(to.get(), FICLONE, from.get()) == 0;
       if (!cloned) clones_ = false;
       copy_content(from.get(), cloned ? -1 : to.get(), job.from.sparse, entry, digest, buffer);
-      if (job.from.sparse && !cloned)
+      if (to && job.from.sparse && !cloned)
         check(::ftruncate(to.get(), entry.size), "set size", "ftruncate", entry.path);
     }
     job.record->content = digest.hex();
-    writer_.finish_file(to.get(), entry);
+    if (to) writer_.finish_file(to.get(), entry);
   }
 
   // Reads all of a file, into its digest and, unless to_fd is -1, into the copy.

@@ -21,7 +21,7 @@ std::string unpack(const UnpackJob& job, Report& report);
 // tree -> tree. Returns "sha256:" of a canonical listing: see copy.cc.
 struct CopyJob {
   int from_fd = -1;
-  int into_fd = -1;
+  int into_fd = -1;  // -1: only the listing is made
   unsigned workers = 2;
 };
 std::string copy(const CopyJob& job, Report& report);

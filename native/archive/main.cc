@@ -31,6 +31,7 @@ using namespace tsct::archive;
       "DIR\n"
       "  unpack --target PATH        as cp: into PATH if it is a directory, else as PATH itself\n"
       "  copy FROM INTO              a tree into an empty directory\n"
+      "  digest DIR                  the summary that a copy of DIR would have\n"
       "  pack PATH [--as NAME]       PATH as a pax stream to stdout; --as . names it `./`\n",
       stderr);
   exit(2);
@@ -143,9 +144,10 @@ void run_unpack(const Options& options, Report& report) {
 }
 
 void run_copy(const Options& options, Report& report) {
-  if (options.words.size() != 3 || options.enter_pid != 0 || options.drop_privileges) usage();
+  const bool writes = options.words[0] == "copy";
+  if (options.words.size() != (writes ? 3 : 2) || options.enter_pid != 0 || options.drop_privileges) usage();
   UniqueFd from = open_directory(options.words[1]);
-  UniqueFd into = open_directory(options.words[2]);
+  UniqueFd into = writes ? open_directory(options.words[2]) : UniqueFd();
   CopyJob job{from.get(), into.get(), std::max(2u, std::min(4u, std::thread::hardware_concurrency()))};
   std::string id = copy(job, report);
   report.print(id);
@@ -182,7 +184,7 @@ int main(int argc, char** argv) {
   try {
     if (verb == "unpack")
       run_unpack(options, report);
-    else if (verb == "copy")
+    else if (verb == "copy" || verb == "digest")
       run_copy(options, report);
     else if (verb == "pack")
       run_pack(options, report);

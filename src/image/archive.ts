@@ -1,0 +1,101 @@
+import { getSystemErrorMap } from 'node:util';
+import { TsctError } from '../base/errors.js';
+import { run } from '../base/exec.js';
+import type { HostPath } from '../base/paths.js';
+import type { ImageTools } from './tools.js';
+
+/** What tsct-archive says at its end (native/archive/report.h). */
+export interface ArchiveSummary {
+  readonly format: 1;
+  /** `sha256:` of the uncompressed stream, or of the canonical listing of a tree (native/archive/copy.cc). */
+  readonly id: string;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly devices: number;
+  /** Objects of an owner that no container has (ids from 65536 on). */
+  readonly foreignOwners: number;
+  /** What was left behind on purpose, by name of the attribute. */
+  readonly stripped: readonly { readonly name: string; readonly count: number }[];
+  /** Mount points below the source: what was mounted there was not copied. */
+  readonly skippedMounts: readonly string[];
+}
+
+interface Failure {
+  readonly step: string;
+  readonly call: string;
+  readonly errno: number;
+  readonly target: string;
+  readonly detail: string;
+}
+
+/**
+ * Unpacks a tar, plain or compressed, into an empty directory; owners stay as the archive has them.
+ * @throws TSCT_BAD_ARCHIVE naming the entry, TSCT_ARCHIVE_FAILED for what the host refuses (full disk...).
+ */
+export function unpackTar(
+  tools: ImageTools,
+  tar: HostPath,
+  into: HostPath,
+  doing: string,
+): Promise<ArchiveSummary> {
+  return archive(tools, ['unpack', '--into', into, tar], doing);
+}
+
+/** Copies a tree into an empty directory, links, holes, attributes and times included. Throws as unpackTar. */
+export function copyTree(
+  tools: ImageTools,
+  from: HostPath,
+  into: HostPath,
+  doing: string,
+): Promise<ArchiveSummary> {
+  return archive(tools, ['copy', from, into], doing);
+}
+
+/** The summary of a tree that is where it stays. */
+export function measureTree(tools: ImageTools, tree: HostPath, doing: string): Promise<ArchiveSummary> {
+  return archive(tools, ['digest', tree], doing);
+}
+
+async function archive(tools: ImageTools, args: readonly string[], doing: string): Promise<ArchiveSummary> {
+  let failure: Failure | undefined;
+  const onStderrLine = (line: string): void => {
+    const said = parseLine(line);
+    if (said && 'bytes' in said) tools.progress({ what: `${doing}: ${megabytes(Number(said.bytes))} MB` });
+    if (said && 'step' in said) failure = said as unknown as Failure;
+  };
+  try {
+    const options = { doing, onStderrLine, signal: tools.signal };
+    return JSON.parse(await run(tools.archiveProgram, ['--progress-fd', '2', ...args], options));
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    if (!failure || !(error instanceof TsctError) || error.code !== 'TSCT_PROGRAM_FAILED') throw error;
+    throw describeFailure(failure, doing, error);
+  }
+}
+
+/** Rules that the input broke have no failed call; a failed call is the host's answer. */
+function describeFailure(failure: Failure, doing: string, cause: unknown): TsctError {
+  const where = failure.target === '' ? '' : `${JSON.stringify(failure.target)}: `;
+  if (failure.call === '') {
+    return new TsctError('TSCT_BAD_ARCHIVE', `cannot ${doing}: ${where}${failure.detail}`, { cause });
+  }
+  const [code, why] = getSystemErrorMap().get(-failure.errno) ?? [`errno ${failure.errno}`, 'unknown error'];
+  const hint = code === 'ENOSPC' ? { hint: 'free some space, or use --root DIR on another disk' } : {};
+  return new TsctError('TSCT_ARCHIVE_FAILED', `cannot ${doing}: ${where}${failure.step}: ${why} (${code})`, {
+    ...hint,
+    cause,
+  });
+}
+
+function parseLine(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined; // a warning of the dynamic linker or the like
+  }
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6);
+}

@@ -1,0 +1,28 @@
+import type { HostPath } from '../base/paths.js';
+
+/** A lock that is held; the kernel takes it back when the process dies. */
+export interface HeldLock {
+  release(): Promise<void>;
+}
+
+/** What the image part needs from its caller: it imports neither native code nor state. */
+export interface ImageTools {
+  /** Path of the native program tsct-archive. */
+  readonly archiveProgram: HostPath;
+  /**
+   * Takes an exclusive lock on a file named after its purpose, waiting as long as somebody else has it.
+   * @throws AbortError when `signal` fires meanwhile.
+   */
+  readonly lock: (path: HostPath) => Promise<HeldLock>;
+  /** The same without waiting: undefined when somebody else has it. */
+  readonly tryLock: (path: HostPath) => Promise<HeldLock | undefined>;
+  readonly signal: AbortSignal;
+  readonly progress: (progress: ImageProgress) => void;
+}
+
+export interface ImageProgress {
+  /** What is being done, in a few words. */
+  readonly what: string;
+  /** 0 to 1, where it is known. */
+  readonly done?: number;
+}
