@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly debianPackage?: string;
   readonly onStderrLine?: (line: string) => void;
   readonly signal?: AbortSignal;
+  /** What ends the program when `signal` fires, default SIGTERM: SIGKILL for one that ignores it (unshare --fork). */
+  readonly killSignal?: 'SIGTERM' | 'SIGKILL';
 }
 
 /**
@@ -30,6 +32,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
     ...(options.cwd ? { cwd: options.cwd } : {}),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal ? { cancelSignal: options.signal } : {}),
+    ...(options.killSignal ? { killSignal: options.killSignal } : {}),
     stderr: options.onStderrLine
       ? [
           'pipe',

@@ -96,6 +96,7 @@ async function buildLayer(ctx: ImageContext, recipe: Recipe, parameters: Paramet
       env,
       cwd: work,
       signal: ctx.tools.signal,
+      killSignal: 'SIGKILL',
       debianPackage: 'util-linux',
       onStderrLine: (line) => ctx.tools.progress({ what: line.replace(/^I: /, '') }),
     });

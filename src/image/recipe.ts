@@ -69,15 +69,27 @@ export async function readRecipe(name: string, recipesDir = RECIPES_DIR): Promis
 export function completeParameters(recipe: Recipe, given: Parameters): Parameters {
   for (const [name, value] of Object.entries(given)) {
     if (!(name in recipe.defaults)) {
-      throw badParameter(recipe, `it has no ${name}`, `it has: ${Object.keys(recipe.defaults).join(' ') || 'none'}`);
+      throw badParameter(
+        recipe,
+        `it has no ${name}`,
+        `it has: ${Object.keys(recipe.defaults).join(' ') || 'none'}`,
+      );
     }
     const choices = recipe.choices[name];
     if (choices && !choices.includes(value)) {
-      throw badParameter(recipe, `${name} cannot be ${JSON.stringify(value)}`, `allowed: ${choices.join(' ')}`);
+      throw badParameter(
+        recipe,
+        `${name} cannot be ${JSON.stringify(value)}`,
+        `allowed: ${choices.join(' ')}`,
+      );
     }
     // They become arguments of host programs run by root.
     if (!/^([\w][\w.,:+~/-]*)?$/.test(value)) {
-      throw badParameter(recipe, `${name} cannot be ${JSON.stringify(value)}`, 'letters, digits and . , : + ~ / - only');
+      throw badParameter(
+        recipe,
+        `${name} cannot be ${JSON.stringify(value)}`,
+        'letters, digits and . , : + ~ / - only',
+      );
     }
   }
   return { ...recipe.defaults, ...given };
