@@ -13,7 +13,7 @@ import { parseCapabilities, parseLimits } from './process-facts.js';
  * @throws TSCT_NO_CGROUP2 (exit 5)
  */
 export function probeHost(): HostFacts {
-  const systemdIsInit = isDirectory('/run/systemd/system');
+  const systemdIsInit = isSystemdInit();
   const timezone = readTimezone();
   return {
     architecture: machine(),
@@ -26,18 +26,29 @@ export function probeHost(): HostFacts {
     resolvConf: readResolvConf(),
     ...(timezone === undefined ? {} : { timezone }),
     devices: readDevices(),
-    capabilities: parseCapabilities(readOptional('/proc/self/status') ?? '', 'CapEff'),
-    rlimits: parseLimits(readOptional('/proc/self/limits') ?? ''),
+    ...readOwnPrivileges(),
     initRlimits: parseLimits(readOptional('/proc/1/limits') ?? ''),
     nrOpen: Number(readOptional('/proc/sys/fs/nr_open') ?? 1048576),
-    lsms: (readOptional('/sys/kernel/security/lsm') ?? '').trim().split(',').filter(Boolean),
+    lsms: readSecurityModules(),
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
   };
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** sd_booted(3): the directory that systemd makes as PID 1. */
+export function isSystemdInit(): boolean {
+  return statSync('/run/systemd/system', { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+export function readOwnPrivileges(): Pick<HostFacts, 'capabilities' | 'rlimits'> {
+  return {
+    capabilities: parseCapabilities(readOptional('/proc/self/status') ?? '', 'CapEff'),
+    rlimits: parseLimits(readOptional('/proc/self/limits') ?? ''),
+  };
+}
+
+export function readSecurityModules(): readonly string[] {
+  return (readOptional('/sys/kernel/security/lsm') ?? '').trim().split(',').filter(Boolean);
 }
 
 function readResolvConf(): ResolvConfFacts {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorName } from 'node:util';
 import { ExitCode, TsctError } from '../base/errors.js';
 
 /**
@@ -111,8 +111,7 @@ function isSyscallFailure(error: unknown): error is Error & SyscallFailure {
 }
 
 function errnoName(errno: number): string {
-  const found = Object.entries(constants.errno).find(([, number]) => number === errno);
-  return found?.[0] ?? `errno ${errno}`;
+  return errno > 0 ? getSystemErrorName(-errno) : '';
 }
 
 function firstLine(error: unknown): string {
