@@ -3,9 +3,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'ini';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
+import { sectionsOf } from './sections.js';
 
 const RECIPES_DIR = fileURLToPath(new URL('../../rootfs-recipes/', import.meta.url));
 /** Raised when what is made of the same recipe changes its form. */
@@ -44,7 +44,7 @@ export async function readRecipe(name: string, recipesDir = RECIPES_DIR): Promis
       cause,
     });
   }
-  const ini = parse(text) as Record<string, Record<string, string> | undefined>;
+  const ini = sectionsOf(text);
   const head = ini['Recipe'] ?? {};
   if (!head['Build']) {
     throw new TsctError('TSCT_BAD_RECIPE', `cannot use recipe ${name}: it has no Build= in [Recipe]`);

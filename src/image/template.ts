@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'ini';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { type Parameters, split } from './recipe.js';
+import { sectionsOf } from './sections.js';
 
 const TEMPLATES_DIR = fileURLToPath(new URL('../../templates/', import.meta.url));
 const SUFFIX = '.ini';
@@ -46,7 +46,7 @@ export async function readTemplate(name: string, dir = TEMPLATES_DIR): Promise<T
 export function parseTemplate(name: string, text: string): Template {
   const rest = /^\[(?!Template\])/m.exec(text);
   const head = rest ? text.slice(0, rest.index) : text;
-  const keys = (parse(head) as Record<string, Record<string, string> | undefined>)['Template'] ?? {};
+  const keys = sectionsOf(head)['Template'] ?? {};
   if (!keys['Recipe']) {
     throw new TsctError('TSCT_BAD_TEMPLATE', `cannot use template ${name}: it has no Recipe= in [Template]`);
   }
