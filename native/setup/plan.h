@@ -127,7 +127,6 @@ struct LaunchPlan {
   std::vector<IdMapping> uid_mappings, gid_mappings;
   std::vector<DeviceNode> devices;
   std::vector<DeviceRule> device_rules;
-  std::optional<int64_t> pids_limit, memory_limit;
   std::map<std::string, std::string> sysctl;
   SeccompPlan seccomp;
   std::vector<std::string> masked_paths, readonly_paths;

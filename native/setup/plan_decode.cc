@@ -88,16 +88,6 @@ void decode_resources(JsonReader r, LaunchPlan& p) {
     rule.access = d.get<std::string>("access");
     p.device_rules.push_back(rule);
   });
-  if (r.has("pids")) {
-    JsonReader pids = r.object("pids");
-    p.pids_limit = pids.get<int64_t>("limit");
-    pids.done();
-  }
-  if (r.has("memory")) {
-    JsonReader memory = r.object("memory");
-    p.memory_limit = memory.get<int64_t>("limit");
-    memory.done();
-  }
   r.done();
 }
 

@@ -1,0 +1,195 @@
+#include "setup/cgroup.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "setup/device_policy.h"
+#include "sys/error.h"
+#include "sys/file.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+using Driver = CgroupPlan::Driver;
+
+// Under systemd BASE is the group of the transient service: the line `0::` of /proc/PID/cgroup (cgroups(7)).
+std::string own_group(pid_t pid, const std::string& mount) {
+  std::istringstream lines(read_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/cgroup", "find own cgroup"));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("0::")) continue;
+    std::string path = line.substr(3);
+    for (const char* leaf : {"/supervisor", "/payload"})  // a second run of the same supervisor
+      if (path.ends_with(leaf)) path.resize(path.size() - std::string(leaf).size());
+    return mount + path;
+  }
+  refuse("find own cgroup", mount, "the process is in no cgroup v2 group");
+}
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// v1 cpuset groups are born empty and take no process until they have CPUs and memory nodes (cpuset(7)).
+void inherit_cpuset(const std::string& group) {
+  for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
+    std::string own = read_file(AT_FDCWD, group + file, "inherit cpuset");
+    if (own.find_first_not_of(" \n") != std::string::npos) continue;
+    write_file(AT_FDCWD, group + file, read_file(AT_FDCWD, parent_of(group) + file, "inherit cpuset"),
+               "inherit cpuset");
+  }
+}
+
+// mkdir -p below a hierarchy. Another container's end may remove an empty parent meanwhile: try again.
+void make_group(const std::string& mount, const std::string& path, bool cpuset) {
+  for (int attempt = 0;; attempt++) {
+    bool gone = false;
+    for (size_t at = path.find('/', 1); !gone; at = path.find('/', at + 1)) {
+      std::string group = mount + path.substr(0, at);
+      if (::mkdir(group.c_str(), 0755) < 0 && errno != EEXIST) {
+        if (errno != ENOENT || attempt == 100) fail("make cgroup", "mkdir", group);
+        gone = true;
+      } else if (cpuset) {
+        inherit_cpuset(group);
+      }
+      if (at == std::string::npos) break;
+    }
+    if (!gone) return;
+  }
+}
+
+// Passes every controller on to the children (cgroup-v2.rst, "Enabling and Disabling").
+void enable_controllers(const std::string& group) {
+  std::istringstream words(read_file(AT_FDCWD, group + "/cgroup.controllers", "enable controllers"));
+  for (std::string name; words >> name;) {
+    try {
+      write_file(AT_FDCWD, group + "/cgroup.subtree_control", "+" + name, "enable controllers");
+    } catch (const SysError& e) {
+      // cpu cannot be enabled while real-time processes exist; what is missing shows when a limit is set.
+      if (e.err != EINVAL && e.err != EBUSY && e.err != EOPNOTSUPP) throw;
+    }
+  }
+}
+
+bool remove_tree(const std::string& group) {
+  DIR* dir = ::opendir(group.c_str());
+  if (!dir) return errno == ENOENT;
+  while (dirent* entry = ::readdir(dir)) {
+    std::string name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") remove_tree(group + "/" + name);
+  }
+  ::closedir(dir);
+  return ::rmdir(group.c_str()) == 0 || errno == ENOENT;
+}
+
+void kill_group(const std::string& group) {
+  UniqueFd kill(::open((group + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
+  if (!kill) return;
+  if (::write(kill.get(), "1", 1) < 0) return;
+}
+
+bool populated(int events) {
+  char text[256];
+  ssize_t n = ::pread(events, text, sizeof text - 1, 0);
+  text[std::max<ssize_t>(n, 0)] = 0;
+  return std::string_view(text).find("populated 1") != std::string_view::npos;
+}
+
+// SIGKILL is not instant (a task in D state); cgroup.events tells by POLLPRI when the last one is gone.
+void kill_and_wait(const std::string& group) {
+  UniqueFd events(::open((group + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!events) return;
+  for (int round = 0; populated(events.get()); round++) {
+    if (round == 20) refuse("kill payload", group, "processes are left 10 s after SIGKILL", EBUSY);
+    kill_group(group);
+    pollfd p{events.get(), POLLPRI, 0};
+    if (populated(events.get())) ::poll(&p, 1, 500);
+  }
+}
+
+}  // namespace
+
+Cgroups::Cgroups(const LaunchPlan& plan, pid_t supervisor) : plan_(plan), supervisor_(supervisor) {
+  const CgroupPlan& c = plan.cgroup;
+  base_ = c.driver == Driver::kSystemd ? own_group(supervisor, c.unified_mount) : c.unified_mount + c.path;
+  for (const auto& hierarchy : c.v1) v1_.push_back(hierarchy.mount + c.path);
+}
+
+void Cgroups::create() {
+  make_v2();
+  make_v1();
+  hand_over_payload();
+}
+
+void Cgroups::make_v2() const {
+  const CgroupPlan& c = plan_.cgroup;
+  if (c.driver != Driver::kSystemd) make_group(c.unified_mount, c.path, false);
+  for (const auto& leaf : {supervisor(), payload()})
+    if (::mkdir(leaf.c_str(), 0755) < 0 && errno != EEXIST) fail("make cgroup", "mkdir", leaf);
+  // Inner groups hold no processes once controllers are on: move first, enable then (cgroup-v2.rst).
+  for (pid_t pid : {supervisor_, ::getpid()})
+    write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(pid), "enter supervisor cgroup");
+  if (c.driver == Driver::kV2) {
+    enable_controllers(c.unified_mount);
+    for (size_t at = c.path.find('/', 1); at != std::string::npos; at = c.path.find('/', at + 1))
+      enable_controllers(c.unified_mount + c.path.substr(0, at));
+  }
+  enable_controllers(base_);
+  if (c.driver != Driver::kHybrid) {
+    UniqueFd dir(check(::open(base_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", base_));
+    attach_device_policy_v2(dir.get(), plan_.device_rules);
+  }
+}
+
+void Cgroups::make_v1() const {
+  for (size_t i = 0; i < v1_.size(); i++) {
+    const auto& controllers = plan_.cgroup.v1[i].controllers;
+    auto has = [&](const char* name) {
+      return std::find(controllers.begin(), controllers.end(), name) != controllers.end();
+    };
+    make_group(plan_.cgroup.v1[i].mount, plan_.cgroup.path, has("cpuset"));
+    if (!has("devices")) continue;
+    UniqueFd dir(check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
+    write_device_policy_v1(dir.get(), plan_.device_rules);
+  }
+}
+
+// Only what /sys/kernel/cgroup/delegate lists: never a limit (systemd's CGROUP_DELEGATION says the same).
+void Cgroups::hand_over_payload() const {
+  uid_t uid = plan_.root_uid();
+  gid_t gid = plan_.root_gid();
+  check(::chown(payload().c_str(), uid, gid), "hand over cgroup", "chown", payload());
+  std::istringstream files(read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", "hand over cgroup"));
+  for (std::string name; files >> name;) {
+    std::string path = payload() + "/" + name;
+    if (::chown(path.c_str(), uid, gid) < 0 && errno != ENOENT) fail("hand over cgroup", "chown", path);
+  }
+}
+
+void Cgroups::attach_v1(pid_t pid) const {
+  for (const auto& group : v1_)
+    write_file(AT_FDCWD, group + "/cgroup.procs", std::to_string(pid), "enter cgroup v1");
+}
+
+UniqueFd Cgroups::open_payload() const {
+  return UniqueFd(
+      check(::open(payload().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", payload()));
+}
+
+void Cgroups::remove() const {
+  kill_and_wait(payload());
+  if (!remove_tree(payload())) refuse("remove cgroup", payload(), "is not empty", EBUSY);
+  for (size_t i = 0; i < v1_.size(); i++) {
+    remove_tree(v1_[i]);
+    ::rmdir(parent_of(v1_[i]).c_str());  // the last container's end removes /tsct itself
+  }
+  if (plan_.cgroup.driver == Driver::kSystemd) return;  // the rest is the service manager's
+  ::rmdir(supervisor().c_str());
+  ::rmdir(base_.c_str());
+  ::rmdir(parent_of(base_).c_str());
+}
+
+}  // namespace tsct

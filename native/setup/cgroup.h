@@ -1,0 +1,49 @@
+#pragma once
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "setup/plan.h"
+#include "sys/unique_fd.h"
+
+namespace tsct {
+
+// The groups of one container, the same in all three drivers:
+//   BASE/supervisor   the supervisor and what it runs
+//   BASE/payload      the guest: the root of its cgroup namespace, handed over to its root user
+// Limits and the device policy sit on BASE, above what the guest may write. On hybrid hosts every v1
+// controller has one more group, PATH below its own mount, that the guest never sees.
+class Cgroups {
+ public:
+  // Finds the paths; makes nothing. `supervisor` is the pid whose unit's group is BASE under systemd.
+  Cgroups(const LaunchPlan& plan, pid_t supervisor);
+
+  // Makes the groups, moves the supervisor and the caller into theirs. Throws SysError.
+  void create();
+
+  // Puts a process into the v1 groups; the v2 one is taken by CLONE_INTO_CGROUP.
+  void attach_v1(pid_t pid) const;
+
+  // Kills what is left in the payload and removes all groups that are empty. A group that still holds the
+  // supervisor is left to it. Throws SysError when something could not be killed.
+  void remove() const;
+
+  UniqueFd open_payload() const;
+  const std::string& base() const { return base_; }
+  std::string payload() const { return base_ + "/payload"; }
+  std::string supervisor() const { return base_ + "/supervisor"; }
+  const std::vector<std::string>& v1() const { return v1_; }
+
+ private:
+  void make_v2() const;
+  void make_v1() const;
+  void hand_over_payload() const;
+
+  const LaunchPlan& plan_;
+  pid_t supervisor_;
+  std::string base_;
+  std::vector<std::string> v1_;
+};
+
+}  // namespace tsct
