@@ -20,7 +20,8 @@ using Driver = CgroupPlan::Driver;
 
 // Under systemd BASE is the group of the transient service: the line `0::` of /proc/PID/cgroup (cgroups(7)).
 std::string own_group(pid_t pid, const std::string& mount) {
-  std::istringstream lines(read_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/cgroup", "find own cgroup"));
+  std::istringstream lines(
+      read_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/cgroup", "find own cgroup"));
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with("0::")) continue;
     std::string path = line.substr(3);
@@ -31,7 +32,9 @@ std::string own_group(pid_t pid, const std::string& mount) {
   refuse("find own cgroup", mount, "the process is in no cgroup v2 group");
 }
 
-std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string parent_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
 
 // v1 cpuset groups are born empty and take no process until they have CPUs and memory nodes (cpuset(7)).
 void inherit_cpuset(const std::string& group) {
@@ -139,7 +142,8 @@ void Cgroups::make_v2() const {
   }
   enable_controllers(base_);
   if (c.driver != Driver::kHybrid) {
-    UniqueFd dir(check(::open(base_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", base_));
+    UniqueFd dir(
+        check(::open(base_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", base_));
     attach_device_policy_v2(dir.get(), plan_.device_rules);
   }
 }
@@ -152,7 +156,8 @@ void Cgroups::make_v1() const {
     };
     make_group(plan_.cgroup.v1[i].mount, plan_.cgroup.path, has("cpuset"));
     if (!has("devices")) continue;
-    UniqueFd dir(check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
+    UniqueFd dir(
+        check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
     write_device_policy_v1(dir.get(), plan_.device_rules);
   }
 }

@@ -11,13 +11,18 @@
 namespace tsct {
 
 MountOptions parse_mount_options(const std::vector<std::string>& options) {
-  static const std::unordered_map<std::string, uint64_t> flags = {
-      {"ro", MOUNT_ATTR_RDONLY},         {"nosuid", MOUNT_ATTR_NOSUID},
-      {"nodev", MOUNT_ATTR_NODEV},       {"noexec", MOUNT_ATTR_NOEXEC},
-      {"noatime", MOUNT_ATTR_NOATIME},   {"strictatime", MOUNT_ATTR_STRICTATIME},
-      {"relatime", MOUNT_ATTR_RELATIME}, {"nodiratime", MOUNT_ATTR_NODIRATIME},
-      {"rw", 0},                         {"suid", 0},
-      {"exec", 0},                       {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW}};
+  static const std::unordered_map<std::string, uint64_t> flags = {{"ro", MOUNT_ATTR_RDONLY},
+                                                                  {"nosuid", MOUNT_ATTR_NOSUID},
+                                                                  {"nodev", MOUNT_ATTR_NODEV},
+                                                                  {"noexec", MOUNT_ATTR_NOEXEC},
+                                                                  {"noatime", MOUNT_ATTR_NOATIME},
+                                                                  {"strictatime", MOUNT_ATTR_STRICTATIME},
+                                                                  {"relatime", MOUNT_ATTR_RELATIME},
+                                                                  {"nodiratime", MOUNT_ATTR_NODIRATIME},
+                                                                  {"rw", 0},
+                                                                  {"suid", 0},
+                                                                  {"exec", 0},
+                                                                  {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW}};
   MountOptions out;
   for (const auto& option : options) {
     if (option == "bind" || option == "rbind") {
@@ -37,7 +42,8 @@ MountOptions parse_mount_options(const std::vector<std::string>& options) {
 namespace {
 
 // The kernel says what it disliked on the context's own fd: fsopen(2), "Message retrieval".
-[[noreturn]] void fail_context(int fs, std::string_view step, std::string_view call, const std::string& target) {
+[[noreturn]] void fail_context(int fs, std::string_view step, std::string_view call,
+                               const std::string& target) {
   SysError error{"", std::string(step), std::string(call), errno, target, ""};
   char message[512];
   ssize_t n;

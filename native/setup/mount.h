@@ -16,7 +16,8 @@ struct MountOptions {
   std::vector<std::string> data;  // the file system's own
 };
 
-// Splits mount(8) style options into flags and data. Propagation words are refused: the tree is shared as one.
+// Splits mount(8) style options into flags and data. Propagation words are refused: the tree is shared as
+// one.
 MountOptions parse_mount_options(const std::vector<std::string>& options);
 
 // A new file system as a detached mount. Throws SysError whose detail is the kernel's own message.

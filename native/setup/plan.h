@@ -98,7 +98,7 @@ struct FileEdit {
   enum class Op { kWrite, kSymlink, kRemove } op = Op::kWrite;
   std::string path, content, target;
   uint32_t mode = 0644;
-  enum class When { kAlways, kExists, kMissing } when = When::kAlways;
+  enum class When { kAlways, kExists, kMissing, kPlain, kTarget } when = When::kAlways;
 };
 
 struct HostFile {

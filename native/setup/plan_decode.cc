@@ -231,9 +231,17 @@ FileEdit decode_file_edit(JsonReader& r) {
     refuse("decode plan", r.where("op"), "is unknown");
   }
   auto when = r.get_or<std::string>("when", "");
-  e.when = when == "exists"    ? FileEdit::When::kExists
-           : when == "missing" ? FileEdit::When::kMissing
-                               : FileEdit::When::kAlways;
+  using When = FileEdit::When;
+  if (when == "exists")
+    e.when = When::kExists;
+  else if (when == "missing")
+    e.when = When::kMissing;
+  else if (when == "plain" && e.op == FileEdit::Op::kWrite)
+    e.when = When::kPlain;
+  else if (when == "target" && e.op == FileEdit::Op::kSymlink)
+    e.when = When::kTarget;
+  else if (!when.empty())
+    refuse("decode plan", r.where("when"), "is unknown");
   return e;
 }
 

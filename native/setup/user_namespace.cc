@@ -30,7 +30,8 @@ namespace {
 std::string map_text(const std::vector<IdMapping>& mappings) {
   std::string text;
   for (const auto& m : mappings)
-    text += std::to_string(m.container_id) + " " + std::to_string(m.host_id) + " " + std::to_string(m.size) + "\n";
+    text += std::to_string(m.container_id) + " " + std::to_string(m.host_id) + " " + std::to_string(m.size) +
+            "\n";
   return text;
 }
 

@@ -1,0 +1,105 @@
+// tsct-setup: carries out a launch plan, then is gone.
+//
+//   tsct-setup start      plan on fd 0, hand-over socket of the supervisor on fd 3
+//   tsct-setup teardown   plan on fd 0: undoes what a run has left behind
+//   tsct-setup edit       plan on fd 0, list of file edits on fd 3: changes the root of a stopped container
+//   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
+//   tsct-setup run CMD... plan on fd 0: runs CMD with $TSCT_ROOTFS, the mounted root, in a private mount
+//   namespace
+// A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "setup/json_reader.h"
+#include "setup/mount.h"
+#include "setup/outer.h"
+#include "setup/rootfs.h"
+#include "setup/supervisor_link.h"
+#include "setup/teardown.h"
+#include "setup/tree.h"
+#include "sys/file.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+void print_error(const SysError& e) {
+  Json line{{"stage", e.stage}, {"step", e.step},     {"call", e.call},
+            {"errno", e.err},   {"target", e.target}, {"detail", e.detail}};
+  std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  fputs(text.c_str(), stderr);
+}
+
+void edit(const LaunchPlan& plan) {
+  std::vector<FileEdit> edits = decode_file_edits(read_fd(3, "read edits", "fd 3"));
+  with_mounted_root(
+      plan,
+      [](int root, int, void* context) {
+        apply_file_edits(*static_cast<std::vector<FileEdit>*>(context), root);
+      },
+      &edits);
+}
+
+// The mount outlives this process: attached in the host's mount namespace, on purpose.
+void mount_at(const LaunchPlan& plan, const char* directory) {
+  struct Target {
+    UniqueFd host_namespace;
+    std::string directory;
+  } target{UniqueFd(check(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), "mount root", "open")),
+           directory};
+  with_mounted_root(
+      plan,
+      [](int, int mount, void* context) {
+        auto* t = static_cast<Target*>(context);
+        check(::setns(t->host_namespace.get(), CLONE_NEWNS), "mount root", "setns", "host");
+        UniqueFd dir(check(::open(t->directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "mount root",
+                           "open", t->directory));
+        attach_mount(mount, dir.get(), "mount root", t->directory);
+      },
+      &target);
+}
+
+void run_command(const LaunchPlan& plan, char** argv) {
+  with_mounted_root(
+      plan,
+      [](int, int, void* context) {
+        char** command = static_cast<char**>(context);
+        ::setenv("TSCT_ROOTFS", (std::string(kStaging) + "/root").c_str(), 1);
+        ::execvp(command[0], command);
+        fail("run command", "execvp", command[0]);
+      },
+      argv);
+}
+
+void dispatch(const std::string& verb, int argc, char** argv) {
+  LaunchPlan plan = decode_plan(read_fd(0, "read plan", "fd 0"));
+  if (verb == "start") return start_container(plan, kSetupSocketFd);
+  if (verb == "teardown") return tear_down(plan);
+  if (verb == "edit") return edit(plan);
+  if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
+  if (verb == "run" && argc > 2) return run_command(plan, argv + 2);
+  refuse("read arguments", verb, "is not a verb of tsct-setup");
+}
+
+}  // namespace
+}  // namespace tsct
+
+int main(int argc, char** argv) {
+  using namespace tsct;
+  std::string verb = argc > 1 ? argv[1] : "";
+  try {
+    dispatch(verb, argc, argv);
+    return 0;
+  } catch (SysError& e) {
+    if (e.stage.empty()) e.stage = verb == "teardown" ? "teardown" : "outer";
+    if (verb == "start")
+      SupervisorLink(kSetupSocketFd).failed(e);
+    else
+      print_error(e);
+    return 1;
+  }
+}

@@ -1,0 +1,206 @@
+// "outer": tsct-setup itself.
+//
+//   namespaces   the host's; its own mount namespace from make_staging() on
+//   ids          root, every capability that the host gives; base id as file system id while it builds the
+//   tree may do       everything: this is the last process that acts on the host for this start undo its
+//   mounts end with it; cgroups and run directory are the teardown's, which the supervisor runs
+#include "setup/outer.h"
+
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "setup/cgroup.h"
+#include "setup/inner.h"
+#include "setup/limits.h"
+#include "setup/mounter.h"
+#include "setup/overlay.h"
+#include "setup/rootfs.h"
+#include "setup/seccomp.h"
+#include "setup/supervisor_link.h"
+#include "setup/tree.h"
+#include "setup/user_namespace.h"
+#include "sys/error.h"
+#include "sys/file.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+// The id range belongs to one running container on this host, whoever started it: nspawn's lock directory is
+// honoured too. The supervisor keeps the locks; the kernel drops them with it.
+void claim_id_range(const LaunchPlan& plan, const SupervisorLink& supervisor) {
+  for (const auto& path : plan.id_range_locks) {
+    make_directories(path.substr(0, path.rfind('/')), "claim id range");
+    UniqueFd fd(check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "claim id range",
+                      "open", path));
+    check(::flock(fd.get(), LOCK_EX | LOCK_NB), "claim id range", "flock", path);
+    supervisor.hold(fd.get());
+  }
+}
+
+// Undoes a clone whose supervisor will never hear of it.
+struct KillGuard {
+  int pidfd = -1;
+  ~KillGuard() {
+    if (pidfd >= 0) pidfd_send_signal(pidfd, SIGKILL);
+  }
+};
+
+pid_t clone_inner(const LaunchPlan& plan, int payload, int* pidfd) {
+  // Owned by the container's base id: the kernel's per-user limits then count for this container alone.
+  ActAs base(plan.root_uid(), plan.root_gid());
+  clone_args args{};
+  args.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS |
+               CLONE_NEWIPC | CLONE_NEWNET;
+  args.pidfd = reinterpret_cast<uint64_t>(pidfd);
+  args.cgroup = static_cast<uint64_t>(payload);
+  pid_t pid = clone3(args);
+  if (pid < 0) fail("clone init", "clone3", "new namespaces");
+  return pid;
+}
+
+void collect_mounts(const Channel& inner, TreeParts& parts, UniqueFd& root) {
+  for (;;) {
+    StepMessage message = inner.receive();
+    if (message.end) refuse("mount file systems", "mounter", "it ended without a word");
+    if (message.step == Step::kMountedAll) return;
+    if (message.step != Step::kMounted) refuse("mount file systems", "mounter", "it said something else");
+    if (message.index == kRootMount)
+      root = std::move(message.fd);
+    else
+      parts.mounted[message.index] = std::move(message.fd);
+  }
+}
+
+// The old root, with everything of the host, leaves this mount namespace and so never gets into the
+// container's.
+void pivot_into(int root_fd) {
+  check(::fchdir(root_fd), "pivot root", "fchdir");
+  check(pivot_root(".", "."), "pivot root", "pivot_root");
+  check(::umount2(".", MNT_DETACH), "pivot root", "umount2", "old root");
+  check(::chdir("/"), "pivot root", "chdir");
+}
+
+void build_and_pivot(const LaunchPlan& plan, UniqueFd& root_mount, TreeParts& parts) {
+  ActAs base(plan.root_uid(), plan.root_gid());
+  UniqueFd root = attach_root(root_mount.get());
+  build_tree(plan, root.get(), parts);
+  pivot_into(root.get());
+}
+
+void await_exec(const Channel& inner) {
+  StepMessage message = inner.receive();  // throws what inner says
+  if (!message.end) refuse("exec init", "init", "it spoke after it was released");
+}
+
+}  // namespace
+
+void start_container(LaunchPlan& plan, int supervisor_fd) {
+  SupervisorLink supervisor(supervisor_fd);
+  pid_t supervisor_pid = ::getppid();
+  Cgroups cgroups(plan, supervisor_pid);
+  std::string seccomp_path;
+  std::vector<sock_filter> filter = seccomp_filter(plan.seccomp, plan.seccomp_cache_dir, &seccomp_path);
+  supervisor.settings(plan, cgroups, seccomp_path);
+  claim_id_range(plan, supervisor);
+  cgroups.create();
+  UniqueFd payload = cgroups.open_payload();
+  raise_hard_limits(plan.rlimits);
+  check(::unshare(CLONE_NEWNS), "leave host's mounts", "unshare");
+  make_staging();
+
+  Channel to_inner, to_outer;
+  Channel::pair(to_inner, to_outer);
+  int pidfd_number = -1;
+  pid_t pid = clone_inner(plan, payload.get(), &pidfd_number);
+  if (pid == 0) {
+    to_inner.close();
+    run_inner(plan, to_outer, filter);
+  }
+  to_outer.close();
+  UniqueFd pidfd(pidfd_number);
+  KillGuard guard{pidfd.get()};
+  supervisor.init(pid, pidfd.get());
+  cgroups.attach_v1(pid);
+  if (plan.oom_score_adj) apply_oom_score_adj(pid, *plan.oom_score_adj);
+  write_id_maps(pid, plan.uid_mappings, plan.gid_mappings);
+  to_inner.send(Step::kMapsWritten);
+
+  UniqueFd userns = open_user_namespace(pid);
+  attach_layers(plan.rootfs, userns.get());
+  UniqueFd root_mount;
+  if (!plan.rootfs.overlay) {
+    root_mount = mount_directory(plan.rootfs, userns.get());
+    attach_root(clone_mount(root_mount.get(), false, "mount root", plan.rootfs.path).get());
+  }
+  stage_extra_overlays(plan, userns.get());
+  to_inner.send(Step::kLayersReady);
+
+  TreeParts parts;
+  collect_mounts(to_inner, parts, root_mount);
+  build_and_pivot(plan, root_mount, parts);
+  if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());
+  if (parts.kmsg) supervisor.hold(parts.kmsg.get());
+  to_inner.send(Step::kTreeReady);
+  supervisor.console(to_inner.expect(Step::kConsole).fd.get());
+  to_inner.expect(Step::kArmed);
+  guard.pidfd = -1;  // from here the supervisor ends it
+  to_inner.send(Step::kGo);
+  await_exec(to_inner);
+  supervisor.started();
+}
+
+namespace {
+
+// A user namespace with the container's map and nothing else, and a mounter in it.
+pid_t clone_root_holder(const LaunchPlan& plan, Channel& to_outer, Channel& to_inner) {
+  ActAs base(plan.root_uid(), plan.root_gid());
+  clone_args args{};
+  args.flags = CLONE_NEWUSER;
+  args.exit_signal = SIGCHLD;
+  pid_t pid = check(clone3(args), "make user namespace", "clone3");
+  if (pid != 0) return pid;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  to_inner.close();
+  try {
+    to_outer.expect(Step::kMapsWritten);
+    check(::setresgid(0, 0, 0), "become root of the user namespace", "setresgid");
+    check(::setresuid(0, 0, 0), "become root of the user namespace", "setresuid");
+    to_outer.expect(Step::kLayersReady);
+    run_root_mounter(plan, to_outer);
+  } catch (SysError& e) {
+    if (e.stage.empty()) e.stage = "inner";
+    to_outer.send_error(e);
+  }
+  ::_exit(0);
+}
+
+}  // namespace
+
+void with_mounted_root(const LaunchPlan& plan, void (*body)(int, int, void*), void* context) {
+  check(::unshare(CLONE_NEWNS), "leave host's mounts", "unshare");
+  make_staging();
+  Channel to_inner, to_outer;
+  Channel::pair(to_inner, to_outer);
+  pid_t pid = clone_root_holder(plan, to_outer, to_inner);
+  to_outer.close();
+  write_id_maps(pid, plan.uid_mappings, plan.gid_mappings);
+  to_inner.send(Step::kMapsWritten);
+  UniqueFd userns = open_user_namespace(pid);
+  attach_layers(plan.rootfs, userns.get());
+  to_inner.send(Step::kLayersReady);
+  TreeParts parts;
+  UniqueFd root_mount;
+  collect_mounts(to_inner, parts, root_mount);
+  ::waitpid(pid, nullptr, 0);
+  if (!plan.rootfs.overlay) root_mount = mount_directory(plan.rootfs, userns.get());
+  UniqueFd copy = clone_mount(root_mount.get(), false, "mount root", "/");
+  ActAs base(plan.root_uid(), plan.root_gid());
+  UniqueFd root = attach_root(root_mount.get());
+  body(root.get(), copy.get(), context);
+}
+
+}  // namespace tsct

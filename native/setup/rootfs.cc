@@ -1,0 +1,81 @@
+#include "setup/rootfs.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "sys/error.h"
+#include "sys/file.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+std::string staged(const std::string& name) {
+  return std::string(kStaging) + "/" + name;
+}
+
+UniqueFd open_staged(const std::string& name) {
+  std::string path = staged(name);
+  if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) fail("stage root", "mkdir", path);
+  return UniqueFd(check(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "stage root", "open", path));
+}
+
+UniqueFd mapped_clone(const std::string& path, uint64_t attributes, int userns_fd) {
+  UniqueFd dir(check(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), "mount layer",
+                     "open", path));
+  UniqueFd mount = clone_mount(dir.get(), false, "mount layer", path);
+  set_mount_attributes(mount.get(), attributes, 0, false, userns_fd, "mount layer", path);
+  return mount;
+}
+
+}  // namespace
+
+void make_staging() {
+  check(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), "leave host's mounts", "mount", "/");
+  make_directories(kStaging, "stage root");
+  UniqueFd dir(check(::open(kStaging, O_PATH | O_DIRECTORY | O_CLOEXEC), "stage root", "open", kStaging));
+  MountOptions options;
+  options.set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  options.data = {"mode=0755", "size=1m", "nr_inodes=4k"};
+  UniqueFd mount = new_filesystem("tmpfs", "tsct", options, "stage root");
+  attach_mount(mount.get(), dir.get(), "stage root", kStaging);
+}
+
+void attach_layers(const RootfsPlan& rootfs, int userns_fd) {
+  if (!rootfs.overlay) return;
+  for (size_t i = 0; i < rootfs.layers.size(); i++) {
+    UniqueFd mount = mapped_clone(rootfs.layers[i], MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY, userns_fd);
+    attach_mount(mount.get(), open_staged("l" + std::to_string(i)).get(), "mount layer", rootfs.layers[i]);
+  }
+  UniqueFd upper = mapped_clone(rootfs.upper_dir, MOUNT_ATTR_NODEV, userns_fd);
+  attach_mount(upper.get(), open_staged("up").get(), "mount layer", rootfs.upper_dir);
+}
+
+UniqueFd mount_overlay(const RootfsPlan& rootfs) {
+  std::string lower;
+  for (size_t i = rootfs.layers.size(); i-- > 0;)
+    lower += (lower.empty() ? "" : ":") + staged("l" + std::to_string(i));
+  MountOptions options;
+  options.set = MOUNT_ATTR_NODEV;
+  options.data = {"lowerdir=" + lower, "upperdir=" + staged("up/upper"), "workdir=" + staged("up/work"),
+                  "userxattr"};
+  UniqueFd mount = new_filesystem("overlay", "tsct", options, "mount overlay");
+  struct statvfs fs;
+  check(::fstatvfs(mount.get(), &fs), "mount overlay", "fstatvfs");
+  if (fs.f_flag & ST_RDONLY)
+    refuse("mount overlay", rootfs.upper_dir,
+           "the kernel mounted it read-only: its work directory cannot be used on this file system", EROFS);
+  return mount;
+}
+
+UniqueFd mount_directory(const RootfsPlan& rootfs, int userns_fd) {
+  return mapped_clone(rootfs.path, MOUNT_ATTR_NODEV, userns_fd);
+}
+
+UniqueFd attach_root(int mount_fd) {
+  attach_mount(mount_fd, open_staged("root").get(), "mount root", "/");
+  std::string path = staged("root");
+  return UniqueFd(check(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "mount root", "open", path));
+}
+
+}  // namespace tsct

@@ -1,0 +1,34 @@
+#include "setup/teardown.h"
+
+#include <sys/file.h>
+
+#include "setup/cgroup.h"
+#include "sys/error.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+// Called by the supervisor the lock is its own; called after a crash nobody has it.
+bool supervisor_alive(const std::string& run_dir) {
+  UniqueFd lock(::open((run_dir + "/lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  return lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) < 0;
+}
+
+void remove_run_dir(const std::string& run_dir) {
+  for (const char* name : {"control", "console.log", "console.log.1", "supervisor.log", "lock"})
+    ::unlink((run_dir + "/" + name).c_str());
+  if (::rmdir(run_dir.c_str()) < 0 && errno != ENOENT) fail("remove run directory", "rmdir", run_dir);
+}
+
+}  // namespace
+
+void tear_down(const LaunchPlan& plan) {
+  bool alive = supervisor_alive(plan.run_dir);
+  bool systemd = plan.cgroup.driver == CgroupPlan::Driver::kSystemd;
+  // Under systemd a dead supervisor's groups went with its unit.
+  if (alive || !systemd) Cgroups(plan, ::getppid()).remove();
+  if (!alive) remove_run_dir(plan.run_dir);
+}
+
+}  // namespace tsct

@@ -1,0 +1,39 @@
+#pragma once
+// The container's tree, built by outer in its own mount namespace, which the host's user namespace owns:
+// inner's later copy of it is locked (mount_namespaces(7)), so that guest root cannot unmount a mask or lift
+// ro and nodev.
+//
+// Everything here runs with the file system ids of the container's root (what is made belongs to it) and
+// resolves paths inside the root only.
+#include <map>
+
+#include "setup/plan.h"
+#include "sys/unique_fd.h"
+
+namespace tsct {
+
+struct TreeParts {
+  std::map<uint32_t, UniqueFd> mounted;  // what the mounter made, by index into plan.mounts
+  UniqueFd notify_socket;                // bound at /run/host/notify
+  UniqueFd kmsg;  // the FIFO over /proc/kmsg, kept open so that no reader hangs in open
+};
+
+// Builds everything below root_fd. Throws SysError.
+void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts);
+
+// Applies file edits inside a root.
+void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd);
+
+// Device nodes, the links of dev_setup (fd, stdin, ...) and /dev/console.
+void populate_dev(const LaunchPlan& plan, int root_fd);
+
+// /run/host: read-only in the end; `parts` gets the sockets that live in it.
+UniqueFd make_run_host(const LaunchPlan& plan, int root_fd, TreeParts& parts);
+
+// Skeleton of /sys on a read-only tmpfs, out of a sysfs of the container's network namespace.
+void build_sys(const LaunchPlan& plan, int root_fd, int sysfs_mount);
+
+// Read-only and masked paths, boot_id and kmsg.
+void protect_paths(const LaunchPlan& plan, int root_fd);
+
+}  // namespace tsct
