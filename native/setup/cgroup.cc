@@ -144,7 +144,7 @@ void Cgroups::make_v2() const {
   if (c.driver != Driver::kHybrid) {
     UniqueFd dir(
         check(::open(base_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", base_));
-    attach_device_policy_v2(dir.get(), plan_.device_rules);
+    attach_device_policy(dir.get(), plan_.device_rules);
   }
 }
 
@@ -158,7 +158,7 @@ void Cgroups::make_v1() const {
     if (!has("devices")) continue;
     UniqueFd dir(
         check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
-    write_device_policy_v1(dir.get(), plan_.device_rules);
+    write_device_policy(dir.get(), plan_.device_rules);
   }
 }
 

@@ -79,9 +79,10 @@ UniqueFd open_console(const Channel& outer) {
   return slave;
 }
 
+// Standard streams, but not the controlling terminal, as a kernel starts its init: the getty that init runs
+// on /dev/console has to be able to take it.
 void take_console(int slave) {
   check(::setsid(), "open console", "setsid");
-  check(::ioctl(slave, TIOCSCTTY, 0), "open console", "ioctl", "TIOCSCTTY");
   for (int fd = 0; fd < 3; fd++) check(::dup2(slave, fd), "open console", "dup2");
 }
 

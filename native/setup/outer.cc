@@ -59,6 +59,7 @@ pid_t clone_inner(const LaunchPlan& plan, int payload, int* pidfd) {
   args.cgroup = static_cast<uint64_t>(payload);
   pid_t pid = clone3(args);
   if (pid < 0) fail("clone init", "clone3", "new namespaces");
+  if (pid == 0) base.stay();
   return pid;
 }
 
@@ -163,6 +164,7 @@ pid_t clone_root_holder(const LaunchPlan& plan, Channel& to_outer, Channel& to_i
   args.exit_signal = SIGCHLD;
   pid_t pid = check(clone3(args), "make user namespace", "clone3");
   if (pid != 0) return pid;
+  base.stay();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   to_inner.close();
   try {

@@ -39,6 +39,7 @@ void make_staging() {
   options.data = {"mode=0755", "size=1m", "nr_inodes=4k"};
   UniqueFd mount = new_filesystem("tmpfs", "tsct", options, "stage root");
   attach_mount(mount.get(), dir.get(), "stage root", kStaging);
+  open_staged("root");  // here, because the mounter may not make anything in a tmpfs of the host's
 }
 
 void attach_layers(const RootfsPlan& rootfs, int userns_fd) {

@@ -20,6 +20,7 @@ ActAs::ActAs(uid_t uid, gid_t gid) {
 }
 
 ActAs::~ActAs() {
+  if (stay_) return;
   if (::setresuid(static_cast<uid_t>(-1), 0, static_cast<uid_t>(-1)) < 0 ||
       ::setresgid(static_cast<gid_t>(-1), 0, static_cast<gid_t>(-1)) < 0)
     ::abort();  // the real ids are root's: it cannot fail, and going on as the guest's owner would be worse

@@ -10,14 +10,18 @@ namespace tsct {
 
 // Runs fn with effective ids `uid` and `gid` and every capability kept (SECBIT_NO_SETUID_FIXUP), so that a
 // user namespace cloned in it is owned by the container's base id: the kernel then counts inotify instances,
-// keys and the like per container and not for all of root's together (measured: reference in host.md's terms,
-// 100 each instead of 128 shared).
+// keys and the like per container, and not for all containers of root together.
 class ActAs {
  public:
   ActAs(uid_t uid, gid_t gid);
   ~ActAs();
+  // In a clone that has left for its own user namespace: there is no way back to root's id there.
+  void stay() { stay_ = true; }
   ActAs(const ActAs&) = delete;
   ActAs& operator=(const ActAs&) = delete;
+
+ private:
+  bool stay_ = false;
 };
 
 // Writes uid_map and gid_map of a process just cloned with CLONE_NEWUSER (user_namespaces(7)).

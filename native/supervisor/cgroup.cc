@@ -77,10 +77,10 @@ void leave_cgroup(Supervisor& s) {
   const char* group = s.setting("supervisor_cgroup");
   if (!*group) return;  // the service manager's
   write_cgroup(s.setting("unified"), "cgroup.procs", "0");
-  rmdir(group);
-  Path parent;
-  parent.add(group, static_cast<size_t>(strrchr(group, '/') - group));
-  rmdir(parent.c_str());
+  // BASE/supervisor, BASE, and /tsct itself when this was the last container.
+  Path path;
+  path.add(group);
+  for (int level = 0; level < 3 && rmdir(path.c_str()) == 0; level++) path.cut('/');
 }
 
 }  // namespace tsct

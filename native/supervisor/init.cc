@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,12 +38,24 @@ uint64_t signal_mask(const char* status, const char* field) {
   return at ? strtoull(at + strlen(field), nullptr, 16) : 0;
 }
 
+// The set that a process in rt_sigtimedwait(2) waits for. The kernel takes it out of SigBlk meanwhile, so
+// that busybox init and every init built on sigwait(3) would look deaf; proc_pid_syscall(5) names the call.
+uint64_t awaited_signals(pid_t pid) {
+  char call[256];
+  if (!read_proc(pid, "syscall", call, sizeof call)) return 0;
+  char* at = call;
+  if (strtol(at, &at, 10) != SYS_rt_sigtimedwait) return 0;
+  uint64_t set = 0, address = strtoull(at, nullptr, 16);
+  iovec local{&set, sizeof set}, remote{reinterpret_cast<void*>(address), sizeof set};
+  return process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(sizeof set) ? set : 0;
+}
+
 // Signals that PID 1 catches, or blocks to read them from a signalfd: those it can hear. The kernel drops
 // every other one for a namespace's init (pid_namespaces(7)).
 uint64_t heard_signals(pid_t pid) {
   char status[4096];
   if (!read_proc(pid, "status", status, sizeof status)) return 0;
-  return signal_mask(status, "SigCgt:") | signal_mask(status, "SigBlk:");
+  return signal_mask(status, "SigCgt:") | signal_mask(status, "SigBlk:") | awaited_signals(pid);
 }
 
 bool hears(uint64_t mask, int sig) {

@@ -37,6 +37,12 @@ class Text {
     }
     return add('"');
   }
+  // Drops everything from the last `c` on.
+  void cut(char c) {
+    while (size_ > 0 && data_[--size_] != c) {
+    }
+    data_[size_] = 0;
+  }
   const char* c_str() const { return data_; }
   size_t size() const { return size_; }
   void clear() { data_[size_ = 0] = 0; }
