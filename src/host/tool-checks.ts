@@ -2,28 +2,32 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { badLine, type CheckLine, okLine } from './check-line.js';
 
-interface ToolRow {
+export interface Tool {
+  /** Name to be found in PATH, or absolute path of a file. */
   readonly program: string;
   readonly debianPackage: string;
   /** What does not work without it. */
   readonly use: string;
 }
 
-/** Programs that tsct calls when it is asked for what they do; nothing but `create` and bundles needs any. */
-const TOOLS: readonly ToolRow[] = [
-  { program: 'busybox', debianPackage: 'busybox-static', use: 'create --template busybox' },
-  { program: 'mmdebstrap', debianPackage: 'mmdebstrap', use: 'create --template debian' },
-  { program: 'gpgv', debianPackage: 'gpgv', use: 'create --template debian: signatures' },
+/** Needed by no container once it is made. */
+const OTHER_TOOLS: readonly Tool[] = [
   { program: 'unshare', debianPackage: 'util-linux', use: 'create --template' },
+  { program: 'setpriv', debianPackage: 'util-linux', use: 'create --template' },
+  {
+    program: '/usr/share/keyrings/debian-archive-keyring.gpg',
+    debianPackage: 'debian-archive-keyring',
+    use: 'create --template debian: checking signatures',
+  },
   { program: 'runc', debianPackage: 'runc', use: 'running what start --export-bundle writes' },
 ];
 
 /**
  * Looks for programs as execvp(3) would.
- * @param path a PATH.
+ * @param path a PATH. @param recipeTools what the recipes of root filesystems say they need.
  */
-export function judgeTools(path: string): readonly CheckLine[] {
-  return TOOLS.map(({ program, debianPackage, use }) => {
+export function judgeTools(path: string, recipeTools: readonly Tool[]): readonly CheckLine[] {
+  return [...recipeTools, ...OTHER_TOOLS].map(({ program, debianPackage, use }) => {
     const found = findProgram(program, path);
     if (found) return okLine('tools', program, found);
     return badLine('tools', program, {
@@ -35,16 +39,19 @@ export function judgeTools(path: string): readonly CheckLine[] {
 }
 
 function findProgram(program: string, path: string): string | undefined {
+  if (program.startsWith('/')) return isAllowed(program, constants.R_OK) ? program : undefined;
   return path
     .split(delimiter)
     .filter(Boolean)
     .map((dir) => join(dir, program))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    .find((file) => isAllowed(file, constants.X_OK));
+}
+
+function isAllowed(file: string, mode: number): boolean {
+  try {
+    accessSync(file, mode);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -17,7 +17,9 @@ import {
 import { mountOf, readMountTable } from '../host/mount-table.js';
 import { isSystemdInit, readOwnPrivileges, readSecurityModules } from '../host/probe-host.js';
 import { judgeSysctls, readSysctls } from '../host/sysctl-checks.js';
-import { judgeTools } from '../host/tool-checks.js';
+import { judgeTools, type Tool } from '../host/tool-checks.js';
+import { readRecipe } from '../image/recipe.js';
+import { listTemplates, readTemplate } from '../image/template.js';
 import { probeKernel } from '../supervisor/probe.js';
 import type { Context } from './context.js';
 
@@ -58,7 +60,7 @@ export async function check(ctx: Context): Promise<CheckReport> {
     judgeIdRanges(readTakenRanges()),
     judgeOpenFiles(rlimits['RLIMIT_NOFILE'] ?? { soft: 0, hard: 0 }, capabilities),
     ...judgeSysctls(readSysctls()),
-    ...judgeTools(process.env['PATH'] ?? ''),
+    ...judgeTools(process.env['PATH'] ?? '', await recipeTools()),
   ];
   return {
     ok: lines.every(({ status }) => status !== 'missing'),
@@ -74,6 +76,18 @@ async function checkKernel(dir: HostPath, layout: CgroupLayout | undefined): Pro
     ...(devices ? { devicesMount: devices.mount } : {}),
   });
   return judgeKernel(findings);
+}
+
+/** What the templates' recipes need to be built, each program once. */
+async function recipeTools(): Promise<readonly Tool[]> {
+  const tools = new Map<string, Tool>();
+  for (const template of await listTemplates()) {
+    const recipe = await readRecipe((await readTemplate(template)).recipe);
+    for (const [program, debianPackage] of Object.entries(recipe.programs)) {
+      tools.set(program, { program, debianPackage, use: `create --template ${template}` });
+    }
+  }
+  return [...tools.values()];
 }
 
 /** The state root may not have been made yet: then what it would be made in. */

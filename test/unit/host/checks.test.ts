@@ -148,11 +148,12 @@ describe('the machine', () => {
   });
 
   it('looks programs up in PATH and names the package', () => {
-    expect(judgeTools('/nowhere')[0]).toMatchObject({
+    const busybox = { program: 'busybox', debianPackage: 'busybox-static', use: 'create --template busybox' };
+    expect(judgeTools('/nowhere', [busybox])[0]).toMatchObject({
       status: 'limited',
       fix: 'apt-get install busybox-static',
     });
-    expect(judgeTools('/nowhere:/usr/bin').find(({ name }) => name === 'unshare')?.status).toBe('ok');
+    expect(judgeTools('/nowhere:/usr/bin', []).find(({ name }) => name === 'unshare')?.status).toBe('ok');
   });
 });
 
