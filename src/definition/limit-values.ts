@@ -25,8 +25,10 @@ function parseCount(text: string): number {
 
 /** RLIMIT_NICE holds 20 - nice (getrlimit(2)); systemd takes `+5` and `-5` as nice levels. */
 function parseNice(text: string): number {
-  const value = /^[+-]\d{1,2}$/.test(text) ? 20 - Number(text) : parseCount(text);
-  if (value < 0 || value > 40) throw badValue(`"${text}" is not a nice level from -20 to +19`);
+  const isLevel = /^[+-]\d{1,2}$/.test(text);
+  const value = isLevel ? 20 - Number(text) : parseCount(text);
+  if (value < (isLevel ? 1 : 0) || value > 40)
+    throw badValue(`"${text}" is not a nice level from -20 to +19`);
   return value;
 }
 

@@ -95,10 +95,13 @@ function parseOverlayPaths(text: string, minParts: number): string[] {
 export function parseOverlay(text: string): readonly OverlayValue[] {
   const parts = parseOverlayPaths(text, 3);
   const upper = parts.at(-2) ?? '';
+  // Its ids are mapped as a whole together with its work directory, which the root's own tree cannot be.
+  if (upper.startsWith('+'))
+    throw badValue(`${upper}: what is written to cannot be inside the root; leave it empty`);
   return [
     {
       lowers: parts.slice(0, -2).map(parseSource),
-      upper: upper === '' ? '' : parseSource(upper),
+      upper: upper === '' ? '' : parsePath(upper),
       destination: parseDestination(parts.at(-1) ?? ''),
     },
   ];

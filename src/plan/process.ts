@@ -102,20 +102,38 @@ function buildRlimits({ definition, facts }: PlanInput): OciProcess['rlimits'] {
     const ceiling = canRaise ? UNLIMITED : (facts.rlimits[type]?.hard ?? UNLIMITED);
     const wanted = definition.exec[`limit${name}`];
     if (wanted && wanted.hard > ceiling) {
-      const place = definition.origins.get(`Exec.Limit${name}`)?.[0];
-      throw new TsctError(
-        'TSCT_HOST_LIMIT',
-        `${place ? `${place.file}:${place.line}: ` : ''}cannot set Limit${name}=: this host's hard limit is ${ceiling}`,
-        {
-          exitCode: ExitCode.HostLacks,
-          hint: `raise it takes CAP_SYS_RESOURCE; or set Limit${name}=${ceiling}`,
-        },
+      throw hostLimit(
+        definition,
+        `Limit${name}`,
+        `this host's hard limit is ${ceiling}`,
+        `raising it takes CAP_SYS_RESOURCE; or set Limit${name}=${ceiling}`,
       );
     }
     const { soft, hard } = wanted ?? kernelDefault(name, facts);
     const clamp = (value: number) => Math.min(value, ceiling, RLIMIT_INFINITY);
     return { type, soft: clamp(soft), hard: clamp(hard) };
   });
+}
+
+/** @throws TSCT_HOST_LIMIT (exit 5): going below zero takes CAP_SYS_RESOURCE (proc(5)). */
+function buildOomScore({ definition, facts }: PlanInput): { readonly oomScoreAdj?: number } {
+  const oomScoreAdj = definition.exec.oomScoreAdjust;
+  if (oomScoreAdj === undefined) return {};
+  if (oomScoreAdj < 0 && !facts.capabilities.includes('CAP_SYS_RESOURCE')) {
+    throw hostLimit(
+      definition,
+      'OOMScoreAdjust',
+      'this host gives tsct no CAP_SYS_RESOURCE',
+      'use 0 or more',
+    );
+  }
+  return { oomScoreAdj };
+}
+
+function hostLimit(definition: ContainerDefinition, key: string, why: string, hint: string): TsctError {
+  const place = definition.origins.get(`Exec.${key}`)?.[0];
+  const message = `${place ? `${place.file}:${place.line}: ` : ''}cannot set ${key}=: ${why}`;
+  return new TsctError('TSCT_HOST_LIMIT', message, { exitCode: ExitCode.HostLacks, hint });
 }
 
 /** process of the OCI document. An empty args[0] is the first of tsct.init.candidates that exists. */
@@ -136,6 +154,6 @@ export function buildProcess(input: PlanInput, hasCredentials: boolean): OciProc
     },
     rlimits: buildRlimits(input),
     noNewPrivileges: exec.noNewPrivileges,
-    ...(exec.oomScoreAdjust === undefined ? {} : { oomScoreAdj: exec.oomScoreAdjust }),
+    ...buildOomScore(input),
   };
 }
