@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include "setup/capabilities.h"
 #include "setup/json_reader.h"
 #include "setup/limits.h"
@@ -25,6 +27,12 @@ uint64_t decode_capability_set(JsonReader& r, const char* key) {
   return set;
 }
 
+// RLIMIT_INFINITY of src/plan/oci.ts: the numbers of JavaScript do not reach RLIM_INFINITY.
+uint64_t decode_limit(JsonReader& r, const char* key) {
+  auto value = r.get<uint64_t>(key);
+  return value >= 1ull << 53 ? RLIM_INFINITY : value;
+}
+
 void decode_process(JsonReader r, LaunchPlan& p) {
   if (!r.get<bool>("terminal")) refuse("decode plan", r.where("terminal"), "an init system needs a console");
   JsonReader user = r.object("user");
@@ -43,8 +51,8 @@ void decode_process(JsonReader r, LaunchPlan& p) {
     Rlimit limit;
     limit.name = l.get<std::string>("type");
     limit.resource = rlimit_number(limit.name);
-    limit.soft = l.get<uint64_t>("soft");
-    limit.hard = l.get<uint64_t>("hard");
+    limit.soft = decode_limit(l, "soft");
+    limit.hard = decode_limit(l, "hard");
     p.rlimits.push_back(limit);
   });
   p.no_new_privileges = r.get<bool>("noNewPrivileges");
