@@ -2,7 +2,8 @@ import type { HostPath } from '../base/paths.js';
 
 /**
  * What this machine is and has, read once and never changed: the third input of a launch plan. Everything here
- * costs a few file reads (`probeHost`); what has to be tried on the kernel is in `KernelFeatures` (kernel-features.ts).
+ * costs a few file reads (`probeHost`); what has to be tried on the kernel is tried by
+ * `tsct check` (kernel-checks.ts).
  */
 export interface HostFacts {
   /** uname -m: `x86_64`, `aarch64`, ... */
