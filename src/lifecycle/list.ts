@@ -4,6 +4,7 @@ import { readUsage } from '../state/usage.js';
 import type { Context } from './context.js';
 import { type Observed, observe, type State } from './observe.js';
 import { sweep } from './sweep.js';
+import { uptimeSeconds } from './uptime.js';
 
 /** One row of `tsct list`; the names are those of `info`. */
 export interface ContainerSummary {
@@ -60,9 +61,4 @@ function stoppedSummary(name: string): ContainerSummary {
     tasks: null,
     addresses: [],
   };
-}
-
-/** Whole seconds since `startedAtMs`; null when it has not been started. */
-export function uptimeSeconds(startedAtMs: number, nowMs = Date.now()): number | null {
-  return startedAtMs > 0 ? Math.max(0, Math.floor((nowMs - startedAtMs) / 1000)) : null;
 }

@@ -1,0 +1,98 @@
+import { readFile, stat } from 'node:fs/promises';
+import { isErrno } from '../base/errors.js';
+import { readCurrent } from '../state/current.js';
+import { readIdentity } from '../state/identity.js';
+import { readUsage } from '../state/usage.js';
+import type { ExitRecord } from '../supervisor/protocol.js';
+import type { Context } from './context.js';
+import { ifUnlocked } from './locking.js';
+import { observe, type State } from './observe.js';
+import { tearDown } from './sweep.js';
+import { uptimeSeconds } from './uptime.js';
+
+/** Everything about one container; `list` has a part of it under the same names. */
+export interface ContainerInfo {
+  readonly name: string;
+  readonly state: State;
+  /** Of the guest's PID 1 on the host. */
+  readonly pid: number | null;
+  readonly supervisorPid: number | null;
+  /** Seconds since init was started. */
+  readonly uptime: number | null;
+  /** Host ids `base` to `base + count - 1` are its ids 0 to `count - 1`. */
+  readonly idmap: { readonly base: number; readonly count: number };
+  readonly addresses: readonly string[];
+  /** Bytes. */
+  readonly memory: number | null;
+  /** Seconds of CPU time. */
+  readonly cpu: number | null;
+  readonly tasks: number | null;
+  /** Settings that were changed since the start and count from the next one, `Section.Key`. */
+  readonly pending: readonly string[];
+  readonly uuid: string;
+  /** Which init, as far as its supervisor can tell. */
+  readonly init: string | null;
+  readonly ready: boolean;
+  /** What told that it is ready: `notify`, `getty`, `runlevel`. */
+  readonly readyBy: string | null;
+  /** What the guest's init says about itself (sd_notify STATUS=). */
+  readonly statusText: string | null;
+  /** How often init has been started since `tsct start`. */
+  readonly boots: number | null;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly started: string | null;
+  readonly root: { readonly driver: string; readonly layers: readonly string[]; readonly path: string };
+  readonly lastExit: ExitRecord | null;
+}
+
+/** @throws TSCT_NO_CONTAINER (exit 3). */
+export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
+  ctx.store.need(name);
+  const observed = await observe(ctx, name);
+  if (observed.debris) await ifUnlocked(ctx, name, () => tearDown(ctx, name));
+  const [identity, current, lastExit] = await Promise.all([
+    readIdentity(ctx.layout.identityFile(name)),
+    readCurrent(ctx.layout.currentFile(name)),
+    readLastExit(ctx, name),
+  ]);
+  const status = observed.status;
+  const usage = status ? await readUsage(status.cgroup, status.pid) : {};
+  return {
+    name,
+    state: observed.state,
+    pid: status?.pid || null,
+    supervisorPid: status?.supervisorPid ?? null,
+    uptime: status ? uptimeSeconds(status.startedAtMs) : null,
+    idmap: { base: identity.idBase, count: identity.idCount },
+    addresses: identity.addresses,
+    memory: usage.memoryBytes ?? null,
+    cpu: usage.cpuMs === undefined ? null : usage.cpuMs / 1000,
+    tasks: usage.tasks ?? null,
+    pending: status ? await pendingKeys(ctx, name) : [],
+    uuid: identity.uuid,
+    init: status?.init ?? null,
+    ready: status?.ready ?? false,
+    readyBy: status?.readyBy || null,
+    statusText: status?.statusText || null,
+    boots: status?.boots ?? null,
+    created: new Date(identity.createdMs).toISOString(),
+    started: status?.startedAtMs ? new Date(status.startedAtMs).toISOString() : null,
+    root: {
+      driver: current.driver,
+      layers: current.layers,
+      path: `${ctx.layout.containerDir(name)}/${current.upper}`,
+    },
+    lastExit,
+  };
+}
+
+/** How the last run ended, as its supervisor wrote it down; null before the first end. */
+export async function readLastExit(ctx: Context, name: string): Promise<ExitRecord | null> {
+  try {
+    return JSON.parse(await readFile(ctx.layout.lastExitFile(name), 'utf8')) as ExitRecord;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}

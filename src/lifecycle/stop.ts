@@ -1,0 +1,127 @@
+import { ExitCode, TsctError } from '../base/errors.js';
+import { askStatus, command } from '../supervisor/client.js';
+import type { ExitRecord } from '../supervisor/protocol.js';
+import type { Context } from './context.js';
+import { withLock } from './locking.js';
+import { observe } from './observe.js';
+import { tearDown } from './sweep.js';
+import { moments } from './watch.js';
+
+export const STOP_TIMEOUT_MS = 60_000;
+
+export interface StopOptions {
+  /** At once, without asking init. */
+  readonly kill?: boolean;
+  /** How long init may take before everything is killed; default 60 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface StopResult {
+  readonly name: string;
+  /** It was stopped before. */
+  readonly already: boolean;
+  /** It did not end by itself in time (or was not asked to). */
+  readonly killed: boolean;
+  readonly exit?: ExitRecord;
+}
+
+/**
+ * Stops a container and comes back when everything of it is undone: asks init to power off, kills after the
+ * timeout.
+ */
+export async function stop(ctx: Context, name: string, options: StopOptions = {}): Promise<StopResult> {
+  ctx.store.need(name);
+  let observed = await observe(ctx, name);
+  if (!observed.status) {
+    // Perhaps a start is under way, perhaps a supervisor died: whoever is at work holds the lock.
+    observed = await withLock(ctx, name, async () => {
+      const now = await observe(ctx, name);
+      if (now.debris) await tearDown(ctx, name);
+      return now;
+    });
+  }
+  if (!observed.status) return { name, already: true, killed: false };
+  return endRun(ctx, name, options);
+}
+
+async function endRun(ctx: Context, name: string, options: StopOptions): Promise<StopResult> {
+  const socket = ctx.layout.controlSocket(name);
+  let killed = false;
+  let asked = false;
+  const kill = async () => {
+    killed = true;
+    await killSurely(ctx, name);
+  };
+  let timer: NodeJS.Timeout | undefined;
+  let exit: ExitRecord | undefined;
+  let failure: unknown;
+  try {
+    for await (const moment of moments(ctx, name, ctx.signal)) {
+      exit = moment.exit ?? exit;
+      if (asked || moment.state === 'stopped') continue;
+      if (options.kill) {
+        asked = true;
+        await kill();
+      } else if (moment.state !== 'starting') {
+        asked = true;
+        if (moment.state !== 'stopping') await command(socket, name, 'halt');
+      }
+      timer ??= setTimeout(
+        () => void kill().catch((error: unknown) => (failure = error)),
+        options.timeoutMs ?? STOP_TIMEOUT_MS,
+      );
+      if (failure) throw failure;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  if ((await askStatus(socket)).is === 'dead') {
+    await withLock(ctx, name, async () => {
+      if ((await observe(ctx, name)).debris) await tearDown(ctx, name);
+    });
+  }
+  return { name, already: false, killed, ...(exit ? { exit } : {}) };
+}
+
+/** By the supervisor; if that cannot, by ending the supervisor: the payload dies with it (pdeathsig). */
+async function killSurely(ctx: Context, name: string): Promise<void> {
+  const socket = ctx.layout.controlSocket(name);
+  try {
+    await command(socket, name, 'kill');
+  } catch (error) {
+    const presence = await askStatus(socket);
+    if (presence.is !== 'alive') return;
+    if (presence.status.pid !== 0) throw error;
+    process.kill(presence.status.supervisorPid, 'SIGKILL'); // stuck before there was an init
+  }
+}
+
+/** Asks init to reboot: same supervisor, ids and addresses. */
+export async function reboot(ctx: Context, name: string): Promise<void> {
+  ctx.store.need(name);
+  if (!(await command(ctx.layout.controlSocket(name), name, 'reboot'))) throw notRunning('reboot', name);
+}
+
+export async function freeze(ctx: Context, name: string): Promise<{ readonly already: boolean }> {
+  return setFrozen(ctx, name, 'freeze');
+}
+
+export async function thaw(ctx: Context, name: string): Promise<{ readonly already: boolean }> {
+  return setFrozen(ctx, name, 'thaw');
+}
+
+async function setFrozen(ctx: Context, name: string, word: 'freeze' | 'thaw') {
+  ctx.store.need(name);
+  const { state } = await observe(ctx, name);
+  if (word === 'freeze' ? state === 'frozen' : state === 'running') return { already: true };
+  if (!(await command(ctx.layout.controlSocket(name), name, word))) throw notRunning(word, name);
+  return { already: false };
+}
+
+/** @returns TSCT_NOT_RUNNING (exit 4). */
+export function notRunning(doing: string, name: string): TsctError {
+  return new TsctError('TSCT_NOT_RUNNING', `cannot ${doing} ${name}: it is not running`, {
+    exitCode: ExitCode.WrongState,
+    hint: `start it: tsct start ${name}`,
+  });
+}
