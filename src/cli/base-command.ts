@@ -1,8 +1,31 @@
 import { resolve } from 'node:path';
+import { string as stringArg } from '@oclif/core/args';
 import { Command } from '@oclif/core/command';
 import { boolean, string } from '@oclif/core/flags';
+import { ExitCode, TsctError } from '../base/errors.js';
 import { DEFAULT_STATE_ROOT } from '../base/paths.js';
 import type { Context, Progress } from '../lifecycle/context.js';
+
+// Without ignoreStdin oclif takes a missing argument from stdin, and nothing here reads stdin unless asked.
+
+/** The one container that a verb is about. */
+export const nameArg = stringArg({ description: 'the container', required: true, ignoreStdin: true });
+/** One container or several. */
+export const namesArg = stringArg({
+  name: 'name',
+  description: 'the containers',
+  required: true,
+  multiple: true,
+  ignoreStdin: true,
+});
+
+/** Several, or none beside `--all`. */
+export const optionalNamesArg = stringArg({
+  name: 'name',
+  description: 'the containers',
+  multiple: true,
+  ignoreStdin: true,
+});
 
 /** Flags of every command. */
 export const globalFlags = {
@@ -38,6 +61,22 @@ export abstract class BaseCommand extends Command {
       warn: (message) => process.stderr.write(`Warning: ${message}\n`),
       progress: showProgress,
     });
+  }
+
+  /** @throws a usage error unless there are names or `--all`, and not both. */
+  protected namesOrAll(names: readonly string[] | undefined, all: boolean): readonly string[] {
+    if ((names ?? []).length > 0 === all) {
+      throw new TsctError('TSCT_USAGE', all ? 'names or --all, not both' : 'no container was named', {
+        exitCode: ExitCode.Usage,
+        hint: `tsct ${this.id} NAME..., or tsct ${this.id} --all`,
+      });
+    }
+    return names ?? [];
+  }
+
+  /** Something that is worth a line to a person but is no result: to stderr. */
+  protected say(text: string): void {
+    process.stderr.write(`${text}\n`);
   }
 
   protected printJson(value: unknown): void {

@@ -2,21 +2,18 @@ import { existsSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { checkName } from '../state/names.js';
 import type { Context } from './context.js';
+import { forEach } from './each.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { stop } from './stop.js';
-import { tearDown } from './sweep.js';
+import { tearDown } from './tear-down.js';
 
 /**
  * Throws a container away with everything in it. Layers that others use stay.
  * @param options.force kill it first if it runs; also takes away what an interrupted create left.
  * @throws TSCT_NO_CONTAINER (exit 3), TSCT_RUNNING (exit 4).
  */
-export async function destroy(
-  ctx: Context,
-  name: string,
-  options: { readonly force: boolean },
-): Promise<void> {
+async function destroy(ctx: Context, name: string, options: { readonly force: boolean }): Promise<void> {
   checkName(name);
   if (!existsSync(ctx.layout.containerDir(name))) ctx.store.need(name);
   await withLock(ctx, name, async () => {
@@ -33,6 +30,18 @@ export async function destroy(
     if (observed.status) throw running(name);
     if (observed.debris) await tearDown(ctx, name);
     await ctx.store.remove(name);
+  });
+}
+
+/** Destroys several. @returns their names. */
+export async function destroyEach(
+  ctx: Context,
+  containers: readonly string[],
+  options: { readonly force: boolean },
+): Promise<{ readonly name: string }[]> {
+  return forEach(containers, async (name) => {
+    await destroy(ctx, name, options);
+    return { name };
   });
 }
 

@@ -1,13 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
-import { isErrno } from '../base/errors.js';
 import { readCurrent } from '../state/current.js';
 import { readIdentity } from '../state/identity.js';
 import { readUsage } from '../state/usage.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
+import { readLastExit } from './last-exit.js';
 import { ifUnlocked } from './locking.js';
 import { observe, type State } from './observe.js';
-import { tearDown } from './sweep.js';
+import { pendingKeys } from './pending.js';
+import { tearDown } from './tear-down.js';
 import { uptimeSeconds } from './uptime.js';
 
 /** Everything about one container; `list` has a part of it under the same names. */
@@ -85,14 +85,4 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     },
     lastExit,
   };
-}
-
-/** How the last run ended, as its supervisor wrote it down; null before the first end. */
-export async function readLastExit(ctx: Context, name: string): Promise<ExitRecord | null> {
-  try {
-    return JSON.parse(await readFile(ctx.layout.lastExitFile(name), 'utf8')) as ExitRecord;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null;
-    throw error;
-  }
 }

@@ -17,24 +17,23 @@ export async function logs(ctx: Context, name: string, lines?: number): Promise<
  * What the console says from now on, until the run ends. Nothing when the container does not run.
  * The log is a ring of two files: a new file of the same name is read from its beginning.
  */
-export async function* followLog(ctx: Context, name: string): AsyncGenerator<string> {
+export async function* followLog(ctx: Context, name: string): AsyncGenerator<Buffer> {
   const path = ctx.layout.consoleLog(name);
   let file = await openOptional(path);
   if (!file) return;
-  let changed = Promise.withResolvers<void>();
-  const watcher = watch(ctx.layout.runDir(name), () => changed.resolve());
-  const stop = () => changed.reject(ctx.signal.reason);
+  let changed = waker();
+  const watcher = watch(ctx.layout.runDir(name), () => changed.wake());
+  const stop = () => changed.wake();
   ctx.signal.addEventListener('abort', stop, { once: true });
   try {
     let position = (await file.stat()).size;
     for (;;) {
-      changed = Promise.withResolvers<void>();
-      changed.promise.catch(() => {}); // it may be rejected while nobody waits
+      changed = waker(); // before looking: a change in between is not missed
       ctx.signal.throwIfAborted();
-      const { text, size } = await readFrom(file, position);
-      position += size;
-      if (size > 0) {
-        yield text;
+      const bytes = await readFrom(file, position);
+      position += bytes.length;
+      if (bytes.length > 0) {
+        yield bytes;
         continue;
       }
       const named = await stat(path).catch(ignoreMissing);
@@ -55,9 +54,17 @@ export async function* followLog(ctx: Context, name: string): AsyncGenerator<str
   }
 }
 
-async function readFrom(file: FileHandle, position: number): Promise<{ text: string; size: number }> {
+function waker(): { readonly promise: Promise<void>; readonly wake: () => void } {
+  let wake = () => {};
+  const promise = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  return { promise, wake };
+}
+
+async function readFrom(file: FileHandle, position: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read({ position, buffer: Buffer.alloc(65536) });
-  return { text: buffer.toString('latin1', 0, bytesRead), size: bytesRead };
+  return buffer.subarray(0, bytesRead);
 }
 
 async function openOptional(path: string): Promise<FileHandle | undefined> {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { askStatus } from '../supervisor/client.js';
 import type { RunState, Status } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 
@@ -17,6 +16,7 @@ export interface Observed {
 /** Asks; costs one stat for a stopped container. */
 export async function observe(ctx: Context, name: string): Promise<Observed> {
   if (!existsSync(ctx.layout.runDir(name))) return { state: 'stopped', debris: false };
+  const { askStatus } = await import('../supervisor/client.js'); // not for a host where nothing runs
   const presence = await askStatus(ctx.layout.controlSocket(name));
   if (presence.is === 'alive') {
     return { state: publicState(presence.status.state), status: presence.status, debris: false };

@@ -2,9 +2,10 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import { askStatus, command } from '../supervisor/client.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
+import { forEach } from './each.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
-import { tearDown } from './sweep.js';
+import { tearDown } from './tear-down.js';
 import { moments } from './watch.js';
 
 export const STOP_TIMEOUT_MS = 60_000;
@@ -102,20 +103,26 @@ export async function reboot(ctx: Context, name: string): Promise<void> {
   if (!(await command(ctx.layout.controlSocket(name), name, 'reboot'))) throw notRunning('reboot', name);
 }
 
-export async function freeze(ctx: Context, name: string): Promise<{ readonly already: boolean }> {
-  return setFrozen(ctx, name, 'freeze');
+export interface FreezeResult {
+  readonly name: string;
+  /** It was frozen (or running) before. */
+  readonly already: boolean;
 }
 
-export async function thaw(ctx: Context, name: string): Promise<{ readonly already: boolean }> {
-  return setFrozen(ctx, name, 'thaw');
-}
-
-async function setFrozen(ctx: Context, name: string, word: 'freeze' | 'thaw') {
-  ctx.store.need(name);
-  const { state } = await observe(ctx, name);
-  if (word === 'freeze' ? state === 'frozen' : state === 'running') return { already: true };
-  if (!(await command(ctx.layout.controlSocket(name), name, word))) throw notRunning(word, name);
-  return { already: false };
+/** Freezes or thaws; comes back once the kernel says so. @throws TSCT_NOT_RUNNING (exit 4). */
+export async function freezeEach(
+  ctx: Context,
+  containers: readonly string[],
+  word: 'freeze' | 'thaw',
+): Promise<FreezeResult[]> {
+  return forEach(containers, async (name) => {
+    ctx.store.need(name);
+    const { state } = await observe(ctx, name);
+    const already = word === 'freeze' ? state === 'frozen' : state === 'running';
+    if (!already && !(await command(ctx.layout.controlSocket(name), name, word)))
+      throw notRunning(word, name);
+    return { name, already };
+  });
 }
 
 /** @returns TSCT_NOT_RUNNING (exit 4). */

@@ -1,9 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
-import { isErrno } from '../base/errors.js';
+import { rm } from 'node:fs/promises';
 import { RUN_ROOT } from '../base/paths.js';
-import type { LaunchPlan } from '../plan/launch-plan.js';
-import { teardown } from '../supervisor/setup.js';
 import type { Context } from './context.js';
 import { ifUnlocked } from './locking.js';
 import { observe } from './observe.js';
@@ -39,7 +36,10 @@ export async function sweep(ctx: Context): Promise<void> {
 
 async function clearDebris(ctx: Context, name: string): Promise<void> {
   await ifUnlocked(ctx, name, async () => {
-    if ((await observe(ctx, name)).debris) await tearDown(ctx, name);
+    if (!(await observe(ctx, name)).debris) return;
+    // Loaded when it is needed: `list` on a sane host must not pay for it.
+    const { tearDown } = await import('./tear-down.js');
+    await tearDown(ctx, name);
   });
 }
 
@@ -48,22 +48,6 @@ export async function clearPartial(ctx: Context, name: string): Promise<void> {
   await ifUnlocked(ctx, name, async () => {
     if (existsSync(ctx.layout.partialMark(name))) await ctx.store.remove(name);
   });
-}
-
-/** Tears down what a dead supervisor left, by the plan it was started with. The caller holds the lock. */
-export async function tearDown(ctx: Context, name: string): Promise<void> {
-  const plan = await readPlan(ctx, name);
-  if (plan) await teardown(plan);
-  else await remove(ctx.layout.runDir(name)); // nothing was started: launch writes the plan first
-}
-
-async function readPlan(ctx: Context, name: string): Promise<LaunchPlan | undefined> {
-  try {
-    return JSON.parse(await readFile(ctx.layout.planFile(name), 'utf8')) as LaunchPlan;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }
 
 async function remove(path: string): Promise<void> {

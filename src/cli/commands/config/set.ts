@@ -1,0 +1,34 @@
+import { string } from '@oclif/core/args';
+import { boolean } from '@oclif/core/flags';
+import { BaseCommand, nameArg } from '../../base-command.js';
+
+export default class ConfigSet extends BaseCommand {
+  static override summary = 'change a setting of a container';
+  static override description =
+    'Every other byte of the config stays, comments too. A running container gets it at its next start. Several settings are changed together or not at all.';
+  static override args = {
+    name: nameArg,
+    setting: string({
+      description: 'Section.Key=VALUE',
+      required: true,
+      multiple: true,
+      ignoreStdin: true,
+    }),
+  };
+  static override flags = {
+    append: boolean({ char: 'a', summary: 'add to a list instead of replacing it' }),
+  };
+  static override examples = [
+    '<%= config.bin %> config set web Exec.Hostname=web.example',
+    '<%= config.bin %> config set web --append Files.Bind=/srv/data',
+  ];
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ConfigSet);
+    const ctx = await this.context(flags);
+    const { configSet } = await import('../../../lifecycle/config.js');
+    const result = await configSet(ctx, args.name, args.setting, flags.append ? 'append' : 'set');
+    if (flags.json) this.printJson({ name: args.name, ...result });
+    else if (result.pending) this.say(`${args.name} is running: this counts from its next start`);
+  }
+}

@@ -1,0 +1,39 @@
+import type { ContainerInfo } from '../../lifecycle/info.js';
+import { formatBytes, formatDuration } from './units.js';
+
+/** One line a fact, names first. */
+export function renderInfo(about: ContainerInfo, paintState: (state: string) => string): string {
+  const { idmap, root, lastExit } = about;
+  const rows: [string, string | null][] = [
+    ['Name', about.name],
+    ['State', paintState(about.state)],
+    ['Ready', about.state === 'stopped' ? null : about.ready ? `yes, by ${about.readyBy}` : 'not yet'],
+    ['Status', about.statusText],
+    ['Init', about.pid === null ? null : `pid ${about.pid} on the host (${about.init})`],
+    ['Supervisor', about.supervisorPid === null ? null : `pid ${about.supervisorPid}`],
+    ['Uptime', about.uptime === null ? null : formatDuration(about.uptime)],
+    ['Boots', about.boots === null || about.boots < 2 ? null : `${about.boots} since tsct start`],
+    ['Memory', about.memory === null ? null : formatBytes(about.memory)],
+    ['CPU time', about.cpu === null ? null : `${about.cpu.toFixed(1)} s`],
+    ['Tasks', about.tasks === null ? null : String(about.tasks)],
+    ['Addresses', about.addresses.join(' ') || null],
+    ['Ids', `0-${idmap.count - 1} inside are ${idmap.base}-${idmap.base + idmap.count - 1} on the host`],
+    ['UUID', about.uuid],
+    [
+      'Root',
+      `${root.path} (${root.driver}${root.layers.length > 0 ? ` over ${root.layers.join(', ')}` : ''})`,
+    ],
+    ['Created', about.created],
+    [
+      'Last exit',
+      lastExit &&
+        `${lastExit.cause}${lastExit.code === 0 ? '' : ` ${lastExit.code}`} at ${new Date(lastExit.atMs).toISOString()}`,
+    ],
+    ['Pending', about.pending.length > 0 ? `${about.pending.join(' ')} (from the next start)` : null],
+  ];
+  const width = Math.max(...rows.map(([title]) => title.length));
+  return rows
+    .filter(([, value]) => value !== null)
+    .map(([title, value]) => `${`${title}:`.padEnd(width + 1)} ${value}\n`)
+    .join('');
+}

@@ -1,0 +1,64 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isErrno } from '../base/errors.js';
+import { loadTexts, readCredentials } from '../definition/load.js';
+import { type ConfigText, parseDefinition } from '../definition/parse.js';
+import { probeHost } from '../host/probe-host.js';
+import { buildPlan } from '../plan/build-plan.js';
+import type { LaunchPlan } from '../plan/launch-plan.js';
+import { readCurrent } from '../state/current.js';
+import { readIdentity } from '../state/identity.js';
+import type { Context } from './context.js';
+
+/** A plan and the config that it was made from. */
+export interface Compiled {
+  readonly plan: LaunchPlan;
+  readonly config: readonly ConfigText[];
+}
+
+/**
+ * Definition, identity and host facts to plan: reads, decides, changes nothing.
+ * @throws TSCT_CONFIG_* with file and line, TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT, TSCT_HOST_* (exit 5).
+ */
+export async function compile(ctx: Context, name: string): Promise<Compiled> {
+  const dir = ctx.layout.containerDir(name);
+  const [config, identity, current] = await Promise.all([
+    loadTexts(dir),
+    readIdentity(ctx.layout.identityFile(name)),
+    readCurrent(ctx.layout.currentFile(name)),
+  ]);
+  const definition = parseDefinition(config);
+  const credentials = await readCredentials(definition);
+  const plan = buildPlan({
+    name,
+    layout: ctx.layout,
+    definition,
+    identity,
+    root: {
+      driver: current.driver,
+      layers: current.layers.map(ctx.layout.layerDir),
+      path: join(dir, current.upper),
+    },
+    facts: probeHost(),
+    credentials,
+  });
+  return { plan, config };
+}
+
+/** Kept beside the container while it runs: what tears down after a crash, and what `pending` is told by. */
+export async function keepCompiled(ctx: Context, name: string, compiled: Compiled): Promise<void> {
+  const path = ctx.layout.planFile(name);
+  // Not fsynced: after a crash of the host nothing of the run is left to be torn down.
+  await writeFile(`${path}.tmp`, JSON.stringify(compiled), { mode: 0o600 });
+  await rename(`${path}.tmp`, path);
+}
+
+/** What the run that is under way was started with; undefined when there never was one. */
+export async function readCompiled(ctx: Context, name: string): Promise<Compiled | undefined> {
+  try {
+    return JSON.parse(await readFile(ctx.layout.planFile(name), 'utf8')) as Compiled;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { writeFileAtomic } from '../base/atomic-file.js';
+import { ExitCode, TsctError } from '../base/errors.js';
+import { type ConfigChange, editText, parseAssignment } from '../definition/edit.js';
+import { describeKeys } from '../definition/key-help.js';
+import { loadTexts } from '../definition/load.js';
+import { type ConfigText, parseDefinition } from '../definition/parse.js';
+import { scanLines } from '../definition/scan.js';
+import type { Context } from './context.js';
+import { withLock } from './locking.js';
+import { observe } from './observe.js';
+
+/** What one key is set to. */
+export interface ConfigValue {
+  readonly section: string;
+  readonly key: string;
+  /** One for each line that counts; empty when not set. */
+  readonly values: readonly string[];
+  /** What counts when nothing is set. */
+  readonly default?: string;
+}
+
+/** Texts of the config and its drop-ins, in the order they count. */
+export async function configTexts(ctx: Context, name: string): Promise<readonly ConfigText[]> {
+  ctx.store.need(name);
+  return loadTexts(ctx.layout.containerDir(name));
+}
+
+/** The values of one key as they were written, cleared ones left out. @throws TSCT_CONFIG_UNKNOWN_KEY (exit 2). */
+export async function configGet(ctx: Context, name: string, path: string): Promise<ConfigValue> {
+  const { section, key } = splitKey(path);
+  const texts = await configTexts(ctx, name);
+  parseDefinition(texts);
+  // An edit that changes nothing: refuses a key that is not in the table, with the nearest one as hint.
+  editText('', { section, key, op: 'unset', value: '' }, path);
+  const row = describeKeys().find((known) => known.section === section && known.key === key);
+  return {
+    section,
+    key,
+    values: valuesOf(texts, section, key, row?.list ?? false),
+    ...(row?.default === undefined ? {} : { default: row.default }),
+  };
+}
+
+/** Every key that is set. */
+export async function configShow(ctx: Context, name: string): Promise<ConfigValue[]> {
+  const texts = await configTexts(ctx, name);
+  parseDefinition(texts);
+  return describeKeys()
+    .map(({ section, key, list }) => ({ section, key, values: valuesOf(texts, section, key, list) }))
+    .filter(({ values }) => values.length > 0);
+}
+
+function valuesOf(texts: readonly ConfigText[], section: string, key: string, list: boolean): string[] {
+  let values: string[] = [];
+  for (const { text } of texts) {
+    for (const line of scanLines(text)) {
+      if (line.kind !== 'entry' || line.section !== section || line.key !== key) continue;
+      if (line.value === '') values = [];
+      else values = list ? [...values, line.value] : [line.value];
+    }
+  }
+  return values;
+}
+
+/** Whether a change counts only from the next start. */
+export interface ChangeResult {
+  readonly pending: boolean;
+}
+
+/**
+ * Changes settings, all or none; comments and every other byte stay.
+ * @param assignments `Section.Key=VALUE` each. @param op append adds to a list.
+ * @throws TSCT_CONFIG_*; nothing is changed then.
+ */
+export async function configSet(
+  ctx: Context,
+  name: string,
+  assignments: readonly string[],
+  op: 'set' | 'append',
+): Promise<ChangeResult> {
+  const changes = assignments.map((text) => ({ ...parseAssignment(text), op }));
+  return change(ctx, name, (text) => applyChanges(text, changes));
+}
+
+export async function configUnset(
+  ctx: Context,
+  name: string,
+  keys: readonly string[],
+): Promise<ChangeResult> {
+  const changes = keys.map((key) => ({ ...splitKey(key), op: 'unset' as const, value: '' }));
+  return change(ctx, name, (text) => applyChanges(text, changes));
+}
+
+function applyChanges(text: string, changes: readonly ConfigChange[]): string {
+  return changes.reduce((edited, one) => editText(edited, one, `${one.section}.${one.key}`), text);
+}
+
+/**
+ * Replaces the whole text.
+ * @throws TSCT_CONFIG_CHANGED when somebody else changed it since `before` was read; TSCT_CONFIG_*.
+ */
+export async function replaceConfig(
+  ctx: Context,
+  name: string,
+  texts: { readonly before: string; readonly after: string },
+): Promise<ChangeResult> {
+  return change(ctx, name, (now) => {
+    if (now === texts.before) return texts.after;
+    throw new TsctError(
+      'TSCT_CONFIG_CHANGED',
+      `cannot change the config of ${name}: somebody else just did`,
+      {
+        exitCode: ExitCode.WrongState,
+        hint: 'look at it and edit again',
+      },
+    );
+  });
+}
+
+/** Checks the whole config with its drop-ins before it is written. */
+async function change(ctx: Context, name: string, edit: (text: string) => string): Promise<ChangeResult> {
+  ctx.store.need(name);
+  return withLock(ctx, name, async () => {
+    const file = ctx.layout.configFile(name);
+    const before = await rawConfig(ctx, name);
+    const after = edit(before);
+    const dropIns = (await loadTexts(ctx.layout.containerDir(name))).slice(1);
+    parseDefinition([{ file, text: after }, ...dropIns]);
+    if (after !== before) await writeFileAtomic(file, after);
+    return { pending: (await observe(ctx, name)).status !== undefined };
+  });
+}
+
+/** The config as bytes on disk, unread: `config edit` must be able to mend a broken one. */
+export async function rawConfig(ctx: Context, name: string): Promise<string> {
+  ctx.store.need(name);
+  return readFile(ctx.layout.configFile(name), 'utf8');
+}
+
+/** `Section.Key`. @throws TSCT_CONFIG_KEY (exit 2). */
+function splitKey(path: string): { readonly section: string; readonly key: string } {
+  const [, section, key] = /^([A-Za-z]+)\.([A-Za-z0-9]+)$/.exec(path) ?? [];
+  if (section && key) return { section, key };
+  throw new TsctError('TSCT_CONFIG_KEY', `"${path}" is not the name of a setting`, {
+    exitCode: ExitCode.Usage,
+    hint: 'settings are called Section.Key, for example Exec.Hostname; see tsct.conf(5)',
+  });
+}
