@@ -64,8 +64,8 @@ export abstract class BaseCommand extends Command {
   }
 
   /** @throws a usage error unless there are names or `--all`, and not both. */
-  protected namesOrAll(names: readonly string[] | undefined, all: boolean): readonly string[] {
-    if ((names ?? []).length > 0 === all) {
+  protected namesOrAll(names: readonly string[] | undefined, all: boolean | undefined): readonly string[] {
+    if ((names ?? []).length > 0 === Boolean(all)) {
       throw new TsctError('TSCT_USAGE', all ? 'names or --all, not both' : 'no container was named', {
         exitCode: ExitCode.Usage,
         hint: `tsct ${this.id} NAME..., or tsct ${this.id} --all`,

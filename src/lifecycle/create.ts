@@ -142,7 +142,7 @@ async function makeRoot(
 ): Promise<Current> {
   const wanted = parseDefinition([{ file: 'config', text: config }]).storage.driver;
   const driver =
-    wanted ?? (NO_UPPER.test(mountOf(ctx.layout.root, readMountTable()).type) ? 'dir' : 'overlay');
+    wanted ?? (NO_UPPER.test(mountOf(ctx.layout.root, readMountTable()).fsType) ? 'dir' : 'overlay');
   const root = join(ctx.layout.containerDir(name), 'root');
   if (driver === 'overlay') {
     await mkdir(root, { mode: 0o755 });

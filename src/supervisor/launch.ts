@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
+import { logger } from '../base/log.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
 import { addon } from './addon.js';
 import { programPath } from './programs.js';
 import type { StartReport } from './protocol.js';
+
+const debug = logger('supervisor');
 
 /**
  * Starts the supervisor of a container and waits for its report: init has been exec'd, or a step has failed and
@@ -33,6 +36,7 @@ export async function launch(plan: LaunchPlan, signal?: AbortSignal): Promise<St
   signal?.addEventListener('abort', kill, { once: true });
   try {
     const report = await readReport(child, plan.tsct.name);
+    debug('%s of %s reports %o', program, plan.tsct.name, report);
     signal?.throwIfAborted();
     return report;
   } catch (error) {

@@ -6,6 +6,7 @@ export default class List extends BaseCommand {
   static override description =
     'Lists all containers of the state root with what is true of them now. Cleans up after crashes.';
   static override aliases = ['ls'];
+  static override hiddenAliases = ['ls'];
   static override flags = {
     quiet: boolean({ char: 'q', summary: 'print bare names' }),
     running: boolean({ summary: 'only those that are not stopped' }),
