@@ -96,14 +96,14 @@ void order_runlevel(Supervisor& s, char* runlevel) {
   posix_spawnattr_setsigmask(&attr, &none);
   posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
   pid_t pid;
-  posix_spawn(&pid, program.c_str(), nullptr, &attr, argv, environ);  // reaped with every other child
+  s.order_pid = posix_spawn(&pid, program.c_str(), nullptr, &attr, argv, environ) == 0 ? pid : 0;
   posix_spawnattr_destroy(&attr);
 }
 
 int choose_signal(const Supervisor& s, bool reboot, uint64_t heard) {
   int configured = static_cast<int>(s.fields().number(reboot ? "reboot_signal" : "halt_signal"));
   if (configured) return configured;
-  switch (s.init_kind) {
+  switch (s.order_failed ? InitKind::kUnknown : s.init_kind) {
     case InitKind::kSystemd:
       return SIGRTMIN + (reboot ? 5 : 4);
     case InitKind::kBusybox:

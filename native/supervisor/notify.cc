@@ -28,6 +28,7 @@ void notify_manager(const char* text) {
 void set_ready(Supervisor& s, const char* by) {
   if (*s.ready_by) return;
   s.ready_by = by;
+  s.init_kind = find_init_kind(s.init);  // sysvinit shows only once it has made its order pipe
   Line line;
   line.add("{\"event\":\"ready\",\"by\":").quoted(by).add("}\n");
   publish(s, line.c_str());

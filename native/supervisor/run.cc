@@ -156,6 +156,7 @@ void forget_run(Supervisor& s) {
   s.init_kind = InitKind::kUnknown;
   s.frozen = false;
   s.ask = Ask::kNone;
+  s.order_failed = false;
 }
 
 [[noreturn]] void finish(Supervisor& s) {
@@ -338,6 +339,10 @@ void on_child(Supervisor& s) {
       if (s.failed && s.init == 0) begin_teardown(s);
       if (s.failed && s.init) kill_payload(s);
       if (s.init_exited) begin_teardown(s);
+    } else if (info.si_pid == s.order_pid) {
+      s.order_pid = 0;
+      s.order_failed = info.si_status != 0;
+      if (s.order_failed && s.ask != Ask::kNone) set_timer(s, 1);  // then by signal
     } else if (info.si_pid == s.init && s.init) {
       s.init_exited = true;
       if (!s.failed) name_exit(s, info);

@@ -47,6 +47,8 @@ struct Supervisor {
   bool kill_requested = false;
   Ask ask = Ask::kNone;  // waiting for init to be able to hear us
   int64_t ask_since_ms = 0;
+  pid_t order_pid = 0;  // `/sbin/init 0` run inside, for inits that hear no signal
+  bool order_failed = false;
   int terminations = 0;   // SIGTERMs seen
   bool reported = false;  // the start report is out
   const char* ready_by = "";
