@@ -70,7 +70,7 @@ export interface ExitRecord {
 
 /** A failed step, as native reports it; `describeNativeError` turns it into a sentence. */
 export interface NativeError {
-  /** monitor, outer, inner, exec, teardown. */
+  /** launch, monitor, outer, inner, exec, teardown. */
   readonly stage: string;
   /** What was being done: `mount layer`, `write uid map`. */
   readonly step: string;
