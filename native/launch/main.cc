@@ -2,7 +2,7 @@
 // inherits nothing of a login session and ends cleanly with the host.
 //
 //   tsct-launch --unit NAME [--description TEXT] [--mounts-for DIR]... -- /path/tsct-supervisor KEY
-//   tsct-launch --stop --unit NAME
+//   tsct-launch --stop|--kill --unit NAME
 //
 //   stdin, stdout   become the service's: the plan and the start report
 //   stderr          a failure to launch, one JSON line (NativeError in src/supervisor/protocol.ts); exit 1,
@@ -36,7 +36,7 @@ void print(FILE* to, const nlohmann::json& j) {
 int usage() {
   fputs(
       "usage: tsct-launch --unit NAME [--description TEXT] [--mounts-for DIR]... -- PROGRAM ARG...\n"
-      "       tsct-launch --stop --unit NAME\n",
+      "       tsct-launch --stop|--kill --unit NAME\n",
       stderr);
   return 2;
 }
@@ -48,9 +48,10 @@ int main(int argc, char** argv) {
                                     {"description", required_argument, nullptr, 'd'},
                                     {"mounts-for", required_argument, nullptr, 'm'},
                                     {"stop", no_argument, nullptr, 's'},
+                                    {"kill", no_argument, nullptr, 'k'},
                                     {}};
   Unit unit;
-  bool stop = false;
+  bool stop = false, kill = false;
   for (int c; (c = getopt_long(argc, argv, "+", kOptions, nullptr)) != -1;) {
     if (c == 'u') {
       unit.name = optarg;
@@ -58,8 +59,9 @@ int main(int argc, char** argv) {
       unit.description = optarg;
     } else if (c == 'm') {
       unit.mounts_for.emplace_back(optarg);
-    } else if (c == 's') {
+    } else if (c == 's' || c == 'k') {
       stop = true;
+      kill = kill || c == 'k';
     } else {
       return usage();
     }
@@ -74,7 +76,7 @@ int main(int argc, char** argv) {
     must(sd_bus_open_system(&raw), "reach systemd", "sd_bus_open_system", "the system bus");
     Bus bus(raw);
     if (stop) {
-      stop_unit(bus.get(), unit.name);
+      stop_unit(bus.get(), unit.name, kill);
     } else {
       start_unit(bus.get(), unit);
     }

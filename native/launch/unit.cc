@@ -1,5 +1,6 @@
 #include "launch/unit.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -171,8 +172,15 @@ void start_unit(sd_bus* bus, const Unit& unit) {
          status == 203 ? ENOEXEC : EIO);
 }
 
-void stop_unit(sd_bus* bus, const std::string& name) {
+void stop_unit(sd_bus* bus, const std::string& name, bool kill) {
   Signals signals(bus, name);
+  if (kill) {
+    Message request = manager_call(bus, "KillUnit");
+    must(sd_bus_message_append(request.get(), "ssi", name.c_str(), "all", SIGKILL), "stop transient service",
+         "sd_bus_message_append", name);
+    CallError ignored;  // no such unit, or nothing in it any more
+    call(bus, request.get(), ignored);
+  }
   Message request = manager_call(bus, "StopUnit");
   must(sd_bus_message_append(request.get(), "ss", name.c_str(), "replace"), "stop transient service",
        "sd_bus_message_append", name);

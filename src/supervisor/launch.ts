@@ -18,11 +18,12 @@ const debug = logger('supervisor');
  */
 export async function launch(plan: LaunchPlan, signal?: AbortSignal): Promise<StartReport> {
   signal?.throwIfAborted();
-  const program = plan.tsct.cgroup.driver === 'systemd' ? 'tsct-launch' : 'tsct-supervisor';
+  const unit = plan.tsct.cgroup.driver === 'systemd' ? unitName(plan) : undefined;
+  const program = unit === undefined ? 'tsct-supervisor' : 'tsct-launch';
   const planFd = sealPlan(plan);
   let child: ChildProcess;
   try {
-    child = spawn(programPath(program), [], {
+    child = spawn(programPath(program), launchArguments(plan, unit), {
       // fd 1 is a socket pair: its end tells us when the supervisor has gone without a word.
       stdio: [planFd, 'pipe', process.env['NODE_DEBUG']?.includes('tsct') ? 'inherit' : 'ignore'],
       detached: true,
@@ -32,7 +33,7 @@ export async function launch(plan: LaunchPlan, signal?: AbortSignal): Promise<St
   } finally {
     closeSync(planFd);
   }
-  const kill = () => killGroup(child);
+  const kill = () => (unit === undefined ? killGroup(child) : killUnit(unit));
   signal?.addEventListener('abort', kill, { once: true });
   try {
     const report = await readReport(child, plan.tsct.name);
@@ -47,6 +48,18 @@ export async function launch(plan: LaunchPlan, signal?: AbortSignal): Promise<St
     child.unref();
     child.stdout?.destroy();
   }
+}
+
+/** Name of the transient service that holds a container's supervisor on a host run by systemd. */
+function unitName(plan: LaunchPlan): string {
+  return `tsct-${plan.tsct.key}.service`;
+}
+
+function launchArguments(plan: LaunchPlan, unit: string | undefined): string[] {
+  const { key, name, containerDir } = plan.tsct;
+  if (unit === undefined) return [key];
+  const description = ['--description', `tsct container ${name}`, '--mounts-for', containerDir];
+  return ['--unit', unit, ...description, '--', programPath('tsct-supervisor'), key];
 }
 
 /** The plan as a file in memory that nobody can change: what a native program reads on a descriptor. */
@@ -77,6 +90,12 @@ async function readReport(child: ChildProcess, name: string): Promise<StartRepor
       hint: 'NODE_DEBUG=tsct shows what native code prints; dmesg may tell more',
     },
   );
+}
+
+function killUnit(unit: string): void {
+  spawn(programPath('tsct-launch'), ['--kill', '--unit', unit], { stdio: 'ignore', detached: true })
+    .on('error', (error) => debug('tsct-launch --kill %s: %o', unit, error))
+    .unref();
 }
 
 function killGroup(child: ChildProcess): void {
