@@ -199,9 +199,9 @@ void with_mounted_root(const LaunchPlan& plan, void (*body)(int, int, void*), vo
   collect_mounts(to_inner, parts, root_mount);
   ::waitpid(pid, nullptr, 0);
   if (!plan.rootfs.overlay) root_mount = mount_directory(plan.rootfs, userns.get());
-  UniqueFd copy = clone_mount(root_mount.get(), false, "mount root", "/");
-  ActAs base(plan.root_uid(), plan.root_gid());
   UniqueFd root = attach_root(root_mount.get());
+  UniqueFd copy = clone_mount(root.get(), false, "mount root", "/");  // only what is attached can be copied
+  ActAs base(plan.root_uid(), plan.root_gid());
   body(root.get(), copy.get(), context);
 }
 
