@@ -45,6 +45,8 @@ export class StateLayout {
     return join(this.root, '.store');
   }
   layerDir = (id: string): HostPath => join(this.root, '.store', 'layers', id);
+  /** The sealed tree of a layer. */
+  layerTree = (id: string): HostPath => join(this.root, '.store', 'layers', id, 'tree');
   runDir = (name: string): HostPath => join(RUN_ROOT, this.key(name));
   controlSocket = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'control');
   /** Of the run that is under way. */

@@ -40,7 +40,7 @@ export class LayerStore {
   ) {}
 
   tree(id: string): HostPath {
-    return join(this.layout.layerDir(id), 'tree');
+    return this.layout.layerTree(id);
   }
 
   async has(id: string): Promise<boolean> {

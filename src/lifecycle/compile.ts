@@ -36,7 +36,7 @@ export async function compile(ctx: Context, name: string): Promise<Compiled> {
     identity,
     root: {
       driver: current.driver,
-      layers: current.layers.map(ctx.layout.layerDir),
+      layers: current.layers.map(ctx.layout.layerTree),
       path: join(dir, current.upper),
     },
     facts: probeHost(),
