@@ -15,6 +15,7 @@
 #include "setup/cgroup.h"
 #include "setup/inner.h"
 #include "setup/limits.h"
+#include "setup/mount.h"
 #include "setup/mounter.h"
 #include "setup/overlay.h"
 #include "setup/rootfs.h"
@@ -89,6 +90,9 @@ void build_and_pivot(const LaunchPlan& plan, UniqueFd& root_mount, TreeParts& pa
   ActAs base(plan.root_uid(), plan.root_gid());
   UniqueFd root = attach_root(root_mount.get());
   build_tree(plan, root.get(), parts);
+  // Last: mount points and small files are made in it. Inner's copy of the mount locks the flag.
+  if (plan.rootfs.readonly)
+    set_mount_attributes(root_mount.get(), MOUNT_ATTR_RDONLY, 0, false, -1, "make root read-only", "/");
   pivot_into(root.get());
 }
 
