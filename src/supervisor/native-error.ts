@@ -39,7 +39,7 @@ const HINTS: readonly Rule[] = [
   {
     step: /^(find|exec)\b.*init|^exec/,
     errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
-    hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Parameters=/path/to/init)',
+    hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
   },
   {
     step: /id ?map|layer|idmapped/,
