@@ -22,7 +22,7 @@ void set_times(int fd, const Entry& entry) {
 
 UniqueFd TreeWriter::open_directory(const std::string& path, int flags) {
   return UniqueFd(openat2(root_fd_, path.empty() ? "." : path.c_str(),
-                          static_cast<uint64_t>(flags | O_DIRECTORY | O_NOFOLLOW), kConfined));
+                          static_cast<uint64_t>(flags | O_DIRECTORY), kConfined));
 }
 
 TreeWriter::Place TreeWriter::place(const std::string& path) {

@@ -125,7 +125,7 @@ class Unpacker {
   // entries is taken for whole by libarchive; here it is a truncated one.
   ::archive_entry* next_entry() {
     ::archive* a = tar_.get();
-    if (archive_read_data_skip(a) < ARCHIVE_WARN) give_up(last_);
+    if (!last_.empty() && archive_read_data_skip(a) < ARCHIVE_WARN) give_up(last_);
     la_int64_t before = archive_filter_bytes(a, 0);
     ::archive_entry* raw = nullptr;
     int code = archive_read_next_header(a, &raw);
