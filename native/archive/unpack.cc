@@ -139,8 +139,10 @@ class Unpacker {
     if (name == nullptr)
       refuse("read archive", last_, "the entry after this one has a name that cannot be read");
     last_ = name;
-    // A warning is a header that was only half understood (a name, a number, an attribute).
-    if (code == ARCHIVE_WARN) refuse("read entry", last_, reason(a));
+    // A warning is a header that was only half understood (a number, an attribute). Not so names that are no
+    // UTF-8 although pax wants them to be (GNU tar writes such): they come as the bytes that they are.
+    if (code == ARCHIVE_WARN && !reason(a).ends_with("can't be converted from UTF-8 to current locale."))
+      refuse("read entry", last_, reason(a));
     return raw;
   }
 

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ArchiveSummary } from '../../src/image/archive.js';
@@ -248,6 +250,11 @@ describe('an archive that is not whole is refused', () => {
     for (const less of [1, 4, packed.length >> 1]) {
       expect(unpack(packed.subarray(0, packed.length - less)).failure, `${less} bytes less`).toBeDefined();
     }
+  });
+  test('cut in what comes after its end mark', () => {
+    const packed = gzipSync(Buffer.concat([whole, randomBytes(1 << 20)]));
+    expect(unpack(packed).summary?.entries).toBe(2);
+    expect(unpack(packed.subarray(0, packed.length - 9)).failure?.detail).toMatch(/truncated/);
   });
   test('random bytes', () => {
     expect(unpack(Buffer.alloc(100_000, 'no tar at all')).failure?.detail).toBeTruthy();
