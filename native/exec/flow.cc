@@ -71,8 +71,16 @@ bool Flow::fill() {
   if (n < 0 && errno == EIO && survive_hangup_)
     paused_until_ms_ = monotonic_ms() + kPauseMs;
   else
-    state_ = State::kEnded;
-  return false;
+    end_source();
+  return begin_ < end_;
+}
+
+void Flow::end_source() {
+  std::string words = last_words_ ? last_words_() : "";
+  source_ended_ = true;
+  begin_ = 0;
+  end_ = words.copy(buffer_.data(), buffer_.size());
+  if (begin_ == end_) state_ = State::kEnded;
 }
 
 // Returns whether more can be written at once.
@@ -80,6 +88,7 @@ bool Flow::empty_out() {
   ssize_t n = ::write(to_.get(), buffer_.data() + begin_, std::min(end_ - begin_, kWriteBytesMax));
   if (n >= 0) {
     begin_ += static_cast<size_t>(n);
+    if (source_ended_ && begin_ == end_) state_ = State::kEnded;
     return begin_ < end_;
   }
   if (!is_transient(errno)) state_ = State::kBroken;

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "sys/unique_fd.h"
 
@@ -37,9 +39,10 @@ class Flow {
   // EIO is no end but a pause: nobody has the other side open just now, or we are in the background.
   void survive_hangup() { survive_hangup_ = true; }
 
-  State state() const { return state_; }
-  int sink() const { return to_.get(); }
+  // Asked at the end of the source for what the sink still has to get.
+  void say_at_end(std::function<std::string()> last_words) { last_words_ = std::move(last_words); }
 
+  State state() const { return state_; }
   // What to wait for; a negative fd is ignored by poll(2).
   pollfd interest() const;
   // Milliseconds until interest() has to be asked again; -1: never.
@@ -55,12 +58,14 @@ class Flow {
  private:
   bool fill();
   bool empty_out();
+  void end_source();
 
   UniqueFd from_, to_;
   State state_ = State::kOpen;
   bool watch_detach_ = false, survive_hangup_ = false, source_ended_ = false;
   int64_t paused_until_ms_ = 0;
   DetachWatch detach_;
+  std::function<std::string()> last_words_;
   size_t begin_ = 0, end_ = 0;
   std::array<char, 16384> buffer_;
 };

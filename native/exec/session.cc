@@ -17,7 +17,6 @@ namespace {
 
 // The guest's root can hold up an entry (freeze the leaf, hang a FUSE mount at /etc): never for ever.
 constexpr int64_t kEnterMs = 30000;
-constexpr char kEndOfFile = 4;  // Ctrl-D, VEOF of a new terminal (termios(3))
 
 bool has_ended(int pidfd) {
   pollfd p{pidfd, POLLIN, 0};
@@ -107,7 +106,10 @@ void Session::connect_terminal(UniqueFd master) {
   ioctl(master_.get(), TIOCSWINSZ, &size);
   auto copy = [&] { return UniqueFd(check(fcntl(master_.get(), F_DUPFD_CLOEXEC, 3), "open pty", "fcntl")); };
   Flow& input = inputs_.emplace_back(own_stream(0), copy());
-  if (terminal_.is_terminal()) input.watch_detach();
+  if (terminal_.is_terminal())
+    input.watch_detach();
+  else
+    input.say_at_end([this] { return terminal_eof(); });
   outputs_.emplace_back(copy(), own_stream(1)).survive_hangup();
   terminal_.enter();
 }
@@ -134,7 +136,8 @@ void Session::settle_flows() {
       (void)!::write(2, "detached\n", 9);
       exit_code_ = 0;
     }
-    if (plan_.routes.tty && flow.state() == Flow::State::kEnded) end_terminal_input(flow);
+    if (plan_.routes.tty && terminal_.is_terminal() && flow.state() == Flow::State::kEnded)
+      exit_code_ = kExitSignalBase + SIGHUP;  // the caller's terminal has hung up
     flow.close();
   }
   for (Flow& flow : outputs_) {
@@ -145,16 +148,12 @@ void Session::settle_flows() {
   }
 }
 
-// At the end of a piped stdin the command gets what a user would type; a terminal that has hung up ends all.
-void Session::end_terminal_input(Flow& input) {
-  if (input.sink() < 0) return;  // done already
-  if (terminal_.is_terminal()) {
-    exit_code_ = kExitSignalBase + SIGHUP;
-    return;
-  }
+// At the end of a piped stdin the command gets what a user would type. Twice: after a line without its end
+// the first only hands over that line (termios(3), VEOF).
+std::string Session::terminal_eof() const {
   termios mode;
-  if (tcgetattr(master_.get(), &mode) == 0 && (mode.c_lflag & ICANON))
-    (void)!::write(master_.get(), &kEndOfFile, 1);
+  bool is_line_mode = tcgetattr(master_.get(), &mode) == 0 && (mode.c_lflag & ICANON);
+  return is_line_mode ? std::string(2, static_cast<char>(mode.c_cc[VEOF])) : "";
 }
 
 void Session::on_signal(const signalfd_siginfo& signal) {

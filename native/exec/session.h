@@ -34,7 +34,7 @@ class Session {
   void forward(const signalfd_siginfo& signal);
   void reap();
   void settle_flows();
-  void end_terminal_input(Flow& input);
+  std::string terminal_eof() const;
   bool is_entering() const { return !ready_ || channel_; }
   void stop_while_entering(const Failure& failure);
   void drain_outputs();

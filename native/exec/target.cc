@@ -7,6 +7,7 @@
 
 #include "exec/control.h"
 #include "exec/failure.h"
+#include "exec/leaf.h"
 #include "exec/options.h"
 #include "setup/seccomp_file.h"
 #include "sys/error.h"
@@ -71,6 +72,8 @@ Target find_target(const std::string& socket) {
   }
   if (!target.pidfd) refuse("understand the supervisor", "", "no process handle came with its answer");
   // A command would stop before its first instruction, and whoever waits for it would hang.
+  // The kernel is asked too: somebody else may have frozen it.
+  frozen = frozen || cgroup_is_frozen(target.leaf.substr(0, target.leaf.rfind('/')));
   if (frozen) throw Failure{kExitOwnFailure, "it is frozen", "tsct thaw " + container_name(socket)};
   if (!filter.empty()) {
     auto program = read_seccomp_file(filter);
