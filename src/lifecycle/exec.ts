@@ -34,13 +34,10 @@ export async function exec(ctx: Context, name: string, options: ExecOptions): Pr
   ]);
 }
 
-/** Finds root's shell inside, as login(1) does, and makes it a login shell. */
-const LOGIN_SHELL =
-  'shell=$(sed -n "s/^root:.*:\\(.*\\)$/\\1/p" /etc/passwd 2>/dev/null); [ -x "$shell" ] || shell=/bin/sh; cd 2>/dev/null; exec "$shell" -l';
-
-/** A root login shell inside. */
+/** A root login shell inside: of /etc/passwd there, else /bin/sh. */
 export async function attach(ctx: Context, name: string): Promise<never> {
-  return exec(ctx, name, { command: ['/bin/sh', '-c', LOGIN_SHELL], user: 'root' });
+  await needRunning(ctx, 'attach to', name);
+  return becomeExec(['exec', '--socket', ctx.layout.controlSocket(name), '--login']);
 }
 
 /** The console of a running container, until Ctrl-] three times. @param options.log print what it said before. */

@@ -10,9 +10,12 @@
  *   `1 signal N`          → Answer   signal N to PID 1
  *   `1 freeze` `1 thaw`   → Answer   once the kernel says so
  *   `1 events`            → Status, then one Event a line until the container is gone and all is undone
- *   `1 enter`             → Enter with SCM_RIGHTS (tsct-exec only)
+ *   `1 enter`             → Enter, with the pidfd of PID 1 (SCM_RIGHTS; tsct-exec only)
  *   `1 console`           → the rest of the connection is the console's bytes, both ways (tsct-exec only);
- *                           `1 console ROWS COLS` sets the size first
+ *                           `1 console ROWS COLS` sets the size first. It goes on over a reboot; the
+ *                           supervisor closes it when the container is gone
+ *   `1 resize ROWS COLS`  → Answer   size of the console: a connection of its own, as console bytes have no
+ *                           room for words
  *
  * The leading number is PROTOCOL_FORMAT. A supervisor answers what it does not know with
  * `{"ok":false,"error":{...}}`, and keeps the meaning of every word above for ever.
