@@ -121,20 +121,17 @@ Cgroups::Cgroups(const LaunchPlan& plan, pid_t supervisor) : plan_(plan), superv
   for (const auto& hierarchy : c.v1) v1_.push_back(hierarchy.mount + c.path);
 }
 
-void Cgroups::create() {
-  make_v2();
-  make_v1();
-  hand_over_payload();
-}
-
-void Cgroups::make_v2() const {
+void Cgroups::create() const {
   const CgroupPlan& c = plan_.cgroup;
   if (c.driver != Driver::kSystemd) make_group(c.unified_mount, c.path, false);
   for (const auto& leaf : {supervisor(), payload()})
     if (::mkdir(leaf.c_str(), 0755) < 0 && errno != EEXIST) fail("make cgroup", "mkdir", leaf);
-  // Inner groups hold no processes once controllers are on: move first, enable then (cgroup-v2.rst).
-  for (pid_t pid : {supervisor_, ::getpid()})
-    write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(pid), "enter supervisor cgroup");
+  // Inner groups hold no processes once controllers are on (cgroup-v2.rst): a unit's own group must be
+  // emptied.
+  if (c.driver == Driver::kSystemd) {
+    move_supervisor();
+    write_file(AT_FDCWD, supervisor() + "/cgroup.procs", "0", "enter supervisor cgroup");
+  }
   if (c.driver == Driver::kV2) {
     enable_controllers(c.unified_mount);
     for (size_t at = c.path.find('/', 1); at != std::string::npos; at = c.path.find('/', at + 1))
@@ -146,19 +143,27 @@ void Cgroups::make_v2() const {
         check(::open(base_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", base_));
     attach_device_policy(dir.get(), plan_.device_rules);
   }
+  hand_over_payload();
 }
 
-void Cgroups::make_v1() const {
+void Cgroups::move_supervisor() const {
+  write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(supervisor_),
+             "enter supervisor cgroup");
+}
+
+void Cgroups::create_v1(pid_t pid) const {
   for (size_t i = 0; i < v1_.size(); i++) {
     const auto& controllers = plan_.cgroup.v1[i].controllers;
     auto has = [&](const char* name) {
       return std::find(controllers.begin(), controllers.end(), name) != controllers.end();
     };
     make_group(plan_.cgroup.v1[i].mount, plan_.cgroup.path, has("cpuset"));
-    if (!has("devices")) continue;
-    UniqueFd dir(
-        check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
-    write_device_policy(dir.get(), plan_.device_rules);
+    if (has("devices")) {
+      UniqueFd dir(
+          check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
+      write_device_policy(dir.get(), plan_.device_rules);
+    }
+    write_file(AT_FDCWD, v1_[i] + "/cgroup.procs", std::to_string(pid), "enter cgroup v1");
   }
 }
 
@@ -172,11 +177,6 @@ void Cgroups::hand_over_payload() const {
     std::string path = payload() + "/" + name;
     if (::chown(path.c_str(), uid, gid) < 0 && errno != ENOENT) fail("hand over cgroup", "chown", path);
   }
-}
-
-void Cgroups::attach_v1(pid_t pid) const {
-  for (const auto& group : v1_)
-    write_file(AT_FDCWD, group + "/cgroup.procs", std::to_string(pid), "enter cgroup v1");
 }
 
 UniqueFd Cgroups::open_payload() const {

@@ -19,11 +19,16 @@ class Cgroups {
   // Finds the paths; makes nothing. `supervisor` is the pid whose unit's group is BASE under systemd.
   Cgroups(const LaunchPlan& plan, pid_t supervisor);
 
-  // Makes the groups, moves the supervisor and the caller into theirs. Throws SysError.
-  void create();
+  // Makes the v2 groups and hands the payload over. Moves nobody, except where the service manager's rules
+  // want the supervisor out of BASE first: a move costs an RCU grace period (5 ms and more). Throws SysError.
+  void create() const;
 
-  // Puts a process into the v1 groups; the v2 one is taken by CLONE_INTO_CGROUP.
-  void attach_v1(pid_t pid) const;
+  // Makes the v1 groups and puts a process into them; the v2 one is taken by CLONE_INTO_CGROUP, but v1 knows
+  // only the move. For a process beside the one that mounts meanwhile. Throws SysError.
+  void create_v1(pid_t pid) const;
+
+  // Moves the supervisor into its group: once init runs, where nobody waits for it. Throws SysError.
+  void move_supervisor() const;
 
   // Kills what is left in the payload and removes all groups that are empty. A group that still holds the
   // supervisor is left to it. Throws SysError when something could not be killed.
@@ -36,8 +41,6 @@ class Cgroups {
   const std::vector<std::string>& v1() const { return v1_; }
 
  private:
-  void make_v2() const;
-  void make_v1() const;
   void hand_over_payload() const;
 
   const LaunchPlan& plan_;

@@ -6,6 +6,9 @@
 //     |--- kLayersReady ------------------------->|  layers stand id-mapped in the staging directory
 //     |<-- kMounted {index, fd} ------------------|  by its child "mounter", once per file system
 //     |<-- kMountedAll ---------------------------|
+//     |--- kInGroups ---------------------------->|  it sits in every cgroup: its cgroup namespace may be
+//     made
+//     |<-- kMounted {index, fd}, kMountedAll -----|  the cgroup2 of that namespace
 //     |--- kTreeReady --------------------------->|  outer has built the tree and pivoted into it
 //     |<-- kConsole {fd} -------------------------|  pty master of the container's own devpts
 //     |<-- kArmed --------------------------------|  everything done, pdeathsig set
@@ -25,6 +28,7 @@ enum class Step : uint32_t {
   kLayersReady,
   kMounted,
   kMountedAll,
+  kInGroups,
   kTreeReady,
   kConsole,
   kArmed,

@@ -45,7 +45,7 @@ void bring_up_loopback() {
   check(::ioctl(sock.get(), SIOCSIFFLAGS, &request), "bring up lo", "ioctl");
 }
 
-void enter_own_namespaces(const LaunchPlan& plan) {
+void set_up_namespaces(const LaunchPlan& plan) {
   check(::sethostname(plan.hostname.c_str(), plan.hostname.size()), "set hostname", "sethostname",
         plan.hostname);
   // After clone put it into the payload group: that is what /proc/1/cgroup then calls "/"
@@ -122,9 +122,13 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 void live(const LaunchPlan& plan, Channel& outer, const std::vector<sock_filter>& filter) {
   outer.expect(Step::kMapsWritten);
   become_root();
-  enter_own_namespaces(plan);
+  set_up_namespaces(plan);
   outer.expect(Step::kLayersReady);
   run_mounter(plan, outer);
+  outer.expect(Step::kInGroups);
+  // The groups it is in now are what /proc/1/cgroup calls "/" from here on (cgroup_namespaces(7)).
+  check(::unshare(CLONE_NEWCGROUP), "make cgroup namespace", "unshare");
+  run_cgroup_mounter(plan, outer);
   outer.expect(Step::kTreeReady);
   take_tree();
   {

@@ -32,6 +32,12 @@ UniqueFd make(const LaunchPlan& plan, const Mount& mount) {
   return fd;
 }
 
+void make_all(const LaunchPlan& plan, const Channel& outer, bool cgroup) {
+  for (size_t i = 0; i < plan.mounts.size(); i++)
+    if (made_by_mounter(plan.mounts[i]) && (plan.mounts[i].type == "cgroup") == cgroup)
+      outer.send(Step::kMounted, static_cast<uint32_t>(i), make(plan, plan.mounts[i]).get());
+}
+
 template <class Fn>
 void run_child(const Channel& outer, Fn&& body) {
   clone_args args{};
@@ -72,10 +78,15 @@ bool made_by_mounter(const Mount& mount) {
 void run_mounter(const LaunchPlan& plan, const Channel& outer) {
   run_child(outer, [&] {
     mount_root(plan, outer);
-    for (size_t i = 0; i < plan.mounts.size(); i++)
-      if (made_by_mounter(plan.mounts[i]))
-        outer.send(Step::kMounted, static_cast<uint32_t>(i), make(plan, plan.mounts[i]).get());
+    make_all(plan, outer, false);
     mount_extra_overlays(plan, outer);
+    outer.send(Step::kMountedAll);
+  });
+}
+
+void run_cgroup_mounter(const LaunchPlan& plan, const Channel& outer) {
+  run_child(outer, [&] {
+    make_all(plan, outer, true);
     outer.send(Step::kMountedAll);
   });
 }

@@ -13,8 +13,11 @@ namespace tsct {
 // True for mounts that belong to the container's namespaces (index into plan.mounts).
 bool made_by_mounter(const Mount& mount);
 
-// Runs the mounter as a child and waits for it. Its failure reaches outer through the channel.
+// Each runs a mounter as a child and waits for it; a failure reaches outer through the channel.
+// Everything but cgroup2: root, proc, sysfs, devpts, mqueue, overlays.
 void run_mounter(const LaunchPlan& plan, const Channel& outer);
+// The cgroup2 of the caller's cgroup namespace.
+void run_cgroup_mounter(const LaunchPlan& plan, const Channel& outer);
 
 // A mounter for a root alone, without the container's other namespaces: for tsct-setup edit and mount.
 void run_root_mounter(const LaunchPlan& plan, const Channel& outer);

@@ -129,7 +129,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   UniqueFd pidfd(pidfd_number);
   KillGuard guard{pidfd.get()};
   supervisor.init(pid, pidfd.get());
-  cgroups.attach_v1(pid);
+  GroupEntry groups(cgroups, pid);
   if (plan.oom_score_adj) apply_oom_score_adj(pid, *plan.oom_score_adj);
   write_id_maps(pid, plan.uid_mappings, plan.gid_mappings);
   to_inner.send(Step::kMapsWritten);
@@ -146,7 +146,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
 
   TreeParts parts;
   collect_mounts(to_inner, parts, root_mount);
-  build_and_pivot(plan, root_mount, parts);
+  build_and_pivot(plan, groups, to_inner, root_mount, parts);
   if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());
   if (parts.kmsg) supervisor.hold(parts.kmsg.get());
   to_inner.send(Step::kTreeReady);
@@ -156,6 +156,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   to_inner.send(Step::kGo);
   await_exec(to_inner);
   supervisor.started();
+  if (plan.cgroup.driver != CgroupPlan::Driver::kSystemd) cgroups.move_supervisor();
 }
 
 namespace {

@@ -90,19 +90,27 @@ void mount_one(const LaunchPlan& plan, size_t index, int root_fd, TreeParts& par
 }  // namespace
 
 void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
-  UniqueFd run_host;
   for (size_t i = 0; i < plan.mounts.size(); i++) {
+    if (plan.mounts[i].type == "cgroup") continue;
     mount_one(plan, i, root_fd, parts);
     // Binds may want to go below /dev or hide something in /run: tsct's own come right after their parents.
     if (plan.mounts[i].destination == "/dev") populate_dev(plan, root_fd);
-    if (plan.mounts[i].destination == "/run") run_host = make_run_host(plan, root_fd, parts);
+    if (plan.mounts[i].destination == "/run") parts.run_host = make_run_host(plan, root_fd, parts);
   }
+  if (!parts.run_host) refuse("build tree", "/run", "the plan mounts no /run");
   apply_file_edits(plan.files, root_fd);
-  if (!run_host) refuse("build tree", "/run", "the plan mounts no /run");
   protect_paths(plan, root_fd);
-  set_mount_attributes(run_host.get(),
+  set_mount_attributes(parts.run_host.get(),
                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, false,
                        -1, "seal /run/host", "/run/host");
+}
+
+void finish_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
+  for (size_t i = 0; i < plan.mounts.size(); i++)
+    if (plan.mounts[i].type == "cgroup") mount_one(plan, i, root_fd, parts);
+  // Last: mount points and files had to be made in it.
+  if (plan.rootfs.readonly)
+    set_mount_attributes(root_fd, MOUNT_ATTR_RDONLY, 0, false, -1, "make root read-only", "/");
 }
 
 }  // namespace tsct

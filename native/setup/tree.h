@@ -18,8 +18,10 @@ struct TreeParts {
   UniqueFd kmsg;  // the FIFO over /proc/kmsg, kept open so that no reader hangs in open
 };
 
-// Builds everything below root_fd. Throws SysError.
+// Builds below root_fd all but /sys/fs/cgroup, which comes last because init has to be in its groups first,
+// and then the rest. Throws SysError.
 void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts);
+void finish_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts);
 
 // Applies file edits inside a root.
 void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd);
