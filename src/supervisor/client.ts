@@ -100,10 +100,7 @@ async function open(socketPath: HostPath): Promise<Socket | 'absent' | 'dead'> {
 /** Sends one request and yields each line of the answer as JSON until the other side closes. */
 async function* lines(socket: Socket, words: string, timeoutMs?: number): AsyncGenerator<unknown> {
   let failure: Error | undefined;
-  socket.on('error', (error) => {
-    // A supervisor that exits with unread bytes of ours in its queue resets: that is an end like EOF.
-    if (!isErrno(error, 'ECONNRESET', 'EPIPE')) failure = error;
-  });
+  socket.on('error', () => {}); // told by the iteration below
   if (timeoutMs !== undefined) {
     socket.setTimeout(timeoutMs, () => {
       failure = new TsctError(
@@ -120,6 +117,9 @@ async function* lines(socket: Socket, words: string, timeoutMs?: number): AsyncG
       if (line !== '') yield JSON.parse(line);
     }
     if (failure) throw failure;
+  } catch (error) {
+    // A supervisor that exits with unread bytes of ours in its queue resets: that is an end like EOF.
+    if (!isErrno(error, 'ECONNRESET', 'EPIPE')) throw error;
   } finally {
     socket.destroy();
   }
