@@ -32,6 +32,25 @@ bool has_ended(int pidfd) {
   return poll(&p, 1, 0) != 0;
 }
 
+rlim_t parse_limit(const std::string& text) {
+  return text.starts_with("unlimited") ? RLIM_INFINITY : std::stoull(text);
+}
+
+// prlimit(2) would want CAP_SYS_RESOURCE over the container's user namespace, which not every host's root
+// has; the file is everybody's to read. A line of titles, then one per resource in the order of their
+// numbers: 26 columns of name, 20 and a space each for soft and hard (proc(5)).
+std::array<rlimit, RLIM_NLIMITS> parse_limits(const std::string& text) {
+  std::array<rlimit, RLIM_NLIMITS> limits{};
+  size_t at = 0;
+  for (rlimit& limit : limits) {
+    at = text.find('\n', at);
+    if (at == std::string::npos || text.size() - ++at < 68)
+      refuse(kStep, "/proc/PID/limits", "it is too short");
+    limit = {parse_limit(text.substr(at + 26, 20)), parse_limit(text.substr(at + 47, 20))};
+  }
+  return limits;
+}
+
 // /proc is addressed by number, so the number is checked afterwards: while the pidfd's process lives, its
 // number belongs to nobody else.
 PidOneTraits read_traits(const Target& target) {
@@ -42,9 +61,7 @@ PidOneTraits read_traits(const Target& target) {
   traits.no_new_privs = status_field(status, "NoNewPrivs") == "1";
   traits.oom_score_adj = read_file(AT_FDCWD, proc + "oom_score_adj", kStep);
   traits.personality = std::stoul(read_file(AT_FDCWD, proc + "personality", kStep), nullptr, 16);
-  for (size_t i = 0; i < traits.limits.size(); i++)
-    check(prlimit(target.pid, static_cast<__rlimit_resource>(i), nullptr, &traits.limits[i]), kStep,
-          "prlimit");
+  traits.limits = parse_limits(read_file(AT_FDCWD, proc + "limits", kStep));
   return traits;
 }
 
