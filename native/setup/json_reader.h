@@ -1,8 +1,12 @@
 #pragma once
 // Reads JSON objects strictly: every key must be asked for, or it is refused with its path.
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <type_traits>
 
 #include "sys/error.h"
 
@@ -31,6 +35,15 @@ class JsonReader {
   template <class T>
   T get(const char* key) {
     const Json& v = at(key);
+    // The library would cut 1.5 to 1, wrap -1 round and take true for 1.
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      if (!v.is_number_integer()) refuse("decode plan", where(key), "is not a whole number");
+      const bool fits = v.is_number_unsigned()
+                            ? v.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max())
+                            : std::is_signed_v<T> &&
+                                  v.get<int64_t>() >= static_cast<int64_t>(std::numeric_limits<T>::min());
+      if (!fits) refuse("decode plan", where(key), "is out of range");
+    }
     try {
       return v.get<T>();
     } catch (const Json::exception&) {
@@ -41,6 +54,14 @@ class JsonReader {
   template <class T>
   T get_or(const char* key, T fallback) {
     return has(key) ? get<T>(key) : fallback;
+  }
+
+  // A string that is one of these.
+  std::string word(const char* key, std::initializer_list<const char*> known) {
+    auto value = get<std::string>(key);
+    for (const char* word : known)
+      if (value == word) return value;
+    refuse("decode plan", where(key), "\"" + value + "\" is not known to this tsct-setup");
   }
 
   JsonReader object(const char* key) { return JsonReader(at(key), where(key)); }

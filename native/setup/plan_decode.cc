@@ -62,17 +62,13 @@ void decode_process(JsonReader r, LaunchPlan& p) {
 
 void decode_seccomp(JsonReader r, SeccompPlan& s) {
   s.canonical = r.raw().dump();
-  if (r.get<std::string>("defaultAction") != "SCMP_ACT_ERRNO")
-    refuse("decode plan", r.where("defaultAction"), "only SCMP_ACT_ERRNO is known");
+  r.word("defaultAction", {"SCMP_ACT_ERRNO"});
   s.default_errno = r.get<int>("defaultErrnoRet");
   s.architectures = r.get<Strings>("architectures");
   r.each("syscalls", [&](JsonReader& c) {
     SeccompRule rule;
     rule.names = c.get<Strings>("names");
-    auto action = c.get<std::string>("action");
-    if (action != "SCMP_ACT_ALLOW" && action != "SCMP_ACT_ERRNO")
-      refuse("decode plan", c.where("action"), "only SCMP_ACT_ALLOW and SCMP_ACT_ERRNO are known");
-    rule.allow = action == "SCMP_ACT_ALLOW";
+    rule.allow = c.word("action", {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"}) == "SCMP_ACT_ALLOW";
     rule.errno_ret = c.get_or<int>("errnoRet", 1);
     if (c.has("args"))
       c.each("args", [&](JsonReader& a) {
@@ -88,9 +84,7 @@ void decode_resources(JsonReader r, LaunchPlan& p) {
   r.each("devices", [&](JsonReader& d) {
     DeviceRule rule;
     rule.allow = d.get<bool>("allow");
-    auto type = d.get_or<std::string>("type", "a");
-    if (type != "a" && type != "b" && type != "c") refuse("decode plan", d.where("type"), "is not a, b or c");
-    rule.type = type[0];
+    if (d.has("type")) rule.type = d.word("type", {"a", "b", "c"})[0];
     if (d.has("major")) rule.major = d.get<uint32_t>("major");
     if (d.has("minor")) rule.minor = d.get<uint32_t>("minor");
     rule.access = d.get<std::string>("access");
@@ -111,9 +105,9 @@ void decode_linux(JsonReader r, LaunchPlan& p) {
   p.uid_mappings = decode_mappings(r, "uidMappings");
   p.gid_mappings = decode_mappings(r, "gidMappings");
   r.each("devices", [&](JsonReader& d) {
-    p.devices.push_back({d.get<std::string>("path"), d.get<std::string>("type").at(0),
-                         d.get<uint32_t>("major"), d.get<uint32_t>("minor"), d.get<uint32_t>("fileMode"),
-                         d.get<uint32_t>("uid"), d.get<uint32_t>("gid")});
+    p.devices.push_back({d.get<std::string>("path"), d.word("type", {"c", "b"})[0], d.get<uint32_t>("major"),
+                         d.get<uint32_t>("minor"), d.get<uint32_t>("fileMode"), d.get<uint32_t>("uid"),
+                         d.get<uint32_t>("gid")});
   });
   r.skip("cgroupsPath");  // for runc; tsct.cgroup is what native uses
   decode_resources(r.object("resources"), p);
@@ -121,11 +115,10 @@ void decode_linux(JsonReader r, LaunchPlan& p) {
   decode_seccomp(r.object("seccomp"), p.seccomp);
   p.masked_paths = r.get<Strings>("maskedPaths");
   p.readonly_paths = r.get<Strings>("readonlyPaths");
-  if (r.get<std::string>("rootfsPropagation") != "shared")
-    refuse("decode plan", r.where("rootfsPropagation"), "only shared is known");
+  r.word("rootfsPropagation", {"shared"});
   if (r.has("personality")) {
     JsonReader personality = r.object("personality");
-    p.personality_linux32 = personality.get<std::string>("domain") == "LINUX32";
+    p.personality_linux32 = personality.word("domain", {"LINUX", "LINUX32"}) == "LINUX32";
     personality.done();
   }
   r.done();
@@ -163,7 +156,7 @@ void decode_mounts(JsonReader& top, JsonReader extras, LaunchPlan& p) {
 }
 
 void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
-  rootfs.overlay = r.get<std::string>("driver") == "overlay";
+  rootfs.overlay = r.word("driver", {"overlay", "dir"}) == "overlay";
   rootfs.readonly = r.get<bool>("readonly");
   if (rootfs.overlay) {
     rootfs.layers = r.get<Strings>("layers");
@@ -176,7 +169,7 @@ void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
 }
 
 void decode_cgroup(JsonReader r, CgroupPlan& c) {
-  auto driver = r.get<std::string>("driver");
+  auto driver = r.word("driver", {"systemd", "v2", "hybrid"});
   c.driver = driver == "systemd"  ? CgroupPlan::Driver::kSystemd
              : driver == "hybrid" ? CgroupPlan::Driver::kHybrid
                                   : CgroupPlan::Driver::kV2;
@@ -290,10 +283,11 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   p.readiness_notify = readiness.get<bool>("notify");
   readiness.done();
   JsonReader restart = r.object("restart");
-  p.restart = {restart.get<std::string>("policy"), restart.get<uint64_t>("delayMs"),
-               restart.get<uint32_t>("limitBurst"), restart.get<uint64_t>("limitIntervalMs")};
+  p.restart = {restart.word("policy", {"no", "always", "on-failure", "on-success", "on-abnormal"}),
+               restart.get<uint64_t>("delayMs"), restart.get<uint32_t>("limitBurst"),
+               restart.get<uint64_t>("limitIntervalMs")};
   restart.done();
-  p.die_with_supervisor = r.get<std::string>("supervisorDeath") == "die";
+  p.die_with_supervisor = r.word("supervisorDeath", {"die", "continue"}) == "die";
   p.id_range_locks = r.get<Strings>("idRangeLocks");
   p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
   r.done();
