@@ -86,13 +86,56 @@ void pivot_into(int root_fd) {
   check(::chdir("/"), "pivot root", "chdir");
 }
 
-void build_and_pivot(const LaunchPlan& plan, UniqueFd& root_mount, TreeParts& parts) {
+// Enters the cgroups of v1 beside the mounting: the first move waits for an RCU grace period, half of what a
+// start may take. Its failure is found again, with its reason, by trying once more in the open.
+class GroupEntry {
+ public:
+  GroupEntry(const Cgroups& cgroups, pid_t init) : cgroups_(cgroups), init_(init) {
+    if (cgroups.v1().empty()) return;
+    child_ = check(::fork(), "enter cgroup v1", "fork");
+    if (child_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    try {
+      cgroups.create_v1(init);
+      ::_exit(0);
+    } catch (const SysError&) {
+      ::_exit(1);
+    }
+  }
+  ~GroupEntry() {
+    if (child_ == 0) return;
+    ::kill(child_, SIGKILL);  // it must not make groups behind the teardown of a start that failed
+    ::waitpid(child_, nullptr, 0);
+  }
+  GroupEntry(const GroupEntry&) = delete;
+  GroupEntry& operator=(const GroupEntry&) = delete;
+  void join() {
+    int status = 0;
+    if (child_ == 0) return;
+    check(::waitpid(child_, &status, 0), "enter cgroup v1", "waitpid");
+    child_ = 0;
+    if (status != 0) cgroups_.create_v1(init_);
+  }
+
+ private:
+  const Cgroups& cgroups_;
+  pid_t init_, child_ = 0;
+};
+
+void build_and_pivot(const LaunchPlan& plan, GroupEntry& groups, const Channel& inner, UniqueFd& root_mount,
+                     TreeParts& parts) {
+  UniqueFd root;
+  {
+    ActAs base(plan.root_uid(), plan.root_gid());
+    root = attach_root(root_mount.get());
+    build_tree(plan, root.get(), parts);
+  }
+  groups.join();
+  inner.send(Step::kInGroups);
+  UniqueFd none;
+  collect_mounts(inner, parts, none);
   ActAs base(plan.root_uid(), plan.root_gid());
-  UniqueFd root = attach_root(root_mount.get());
-  build_tree(plan, root.get(), parts);
-  // Last: mount points and small files are made in it. Inner's copy of the mount locks the flag.
-  if (plan.rootfs.readonly)
-    set_mount_attributes(root_mount.get(), MOUNT_ATTR_RDONLY, 0, false, -1, "make root read-only", "/");
+  finish_tree(plan, root.get(), parts);
   pivot_into(root.get());
 }
 

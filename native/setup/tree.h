@@ -15,6 +15,7 @@ namespace tsct {
 struct TreeParts {
   std::map<uint32_t, UniqueFd> mounted;  // what the mounter made, by index into plan.mounts
   UniqueFd notify_socket;                // bound at /run/host/notify
+  UniqueFd run_host;                     // its mount
   UniqueFd kmsg;  // the FIFO over /proc/kmsg, kept open so that no reader hangs in open
 };
 
