@@ -54,7 +54,10 @@ function toJson(errors: readonly unknown[]): unknown {
 function usageMessage(error: Error): string {
   const message = error.message
     .replace(/\nSee more help with --help/, '')
-    .replace(/^command (\S+) not found$/, '"$1" is not a tsct command');
+    .replace(
+      /^command (\S+) not found$/,
+      (_, id: string) => `"${id.replaceAll(':', ' ')}" is not a tsct command`,
+    );
   return `${message}\nSee tsct help`;
 }
 

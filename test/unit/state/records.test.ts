@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readCurrent, writeCurrent } from '../../../src/state/current.js';
+import { machineId, newIdentity, readIdentity, writeIdentity } from '../../../src/state/identity.js';
+
+let file: string;
+beforeEach(() => {
+  file = join(mkdtempSync(join(tmpdir(), 'tsct-record-')), 'record');
+});
+afterEach(() => rmSync(join(file, '..'), { recursive: true }));
+
+describe('identity.json', () => {
+  it('reads back what was written', async () => {
+    const identity = newIdentity(65536 * 20, 1234);
+    await writeIdentity(file, identity);
+    expect(await readIdentity(file)).toEqual(identity);
+    expect(machineId(identity)).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it.each([
+    ['{', 'it is not JSON'],
+    ['[]', 'not an object'],
+    ['{"format":1}', '"uuid" is not a uuid'],
+    [JSON.stringify({ ...newIdentity(65536), idBase: 0 }), '"idBase"'],
+    [JSON.stringify({ ...newIdentity(65536), idBase: 2 ** 32 }), '"idBase"'],
+    [JSON.stringify({ ...newIdentity(65536), idCount: 1 }), '"idCount"'],
+    [JSON.stringify({ ...newIdentity(65536), macs: { host0: 1 } }), '"macs"'],
+  ])('refuses %s', async (text, why) => {
+    writeFileSync(file, text);
+    await expect(readIdentity(file)).rejects.toMatchObject({
+      code: 'TSCT_DAMAGED_RECORD',
+      message: expect.stringContaining(why),
+    });
+  });
+
+  it('leaves a newer format to a newer tsct, exit 5', async () => {
+    writeFileSync(file, JSON.stringify({ ...newIdentity(65536), format: 2 }));
+    await expect(readIdentity(file)).rejects.toMatchObject({ code: 'TSCT_NEWER_FORMAT', exitCode: 5 });
+  });
+});
+
+describe('current', () => {
+  const whole = {
+    format: 1,
+    driver: 'overlay',
+    layers: ['abc'],
+    upper: 'root',
+    configGeneration: 1,
+  } as const;
+
+  it('reads back what was written', async () => {
+    await writeCurrent(file, whole);
+    expect(await readCurrent(file)).toEqual(whole);
+  });
+
+  it.each([
+    [{ driver: 'zfs' }, '"driver" is not overlay or dir'],
+    [{ layers: ['../../etc'] }, '"layers"'],
+    [{ upper: '../other' }, '"upper"'],
+    [{ upper: '/etc' }, '"upper"'],
+  ])('refuses %j: no path leads out of the container', async (change, why) => {
+    writeFileSync(file, JSON.stringify({ ...whole, ...change }));
+    await expect(readCurrent(file)).rejects.toThrow(why);
+  });
+});
