@@ -9,6 +9,8 @@ export interface LoopFilesystem {
   remount(option: 'ro' | 'rw'): Promise<void>;
   /** Takes all free space but `leaveBytes`, in a file named `filler`. */
   fill(leaveBytes?: number): Promise<void>;
+  /** Gives that space back. */
+  free(): Promise<void>;
   /** Unmounts it and takes it away. */
   dispose(): Promise<void>;
 }
@@ -37,6 +39,7 @@ export async function loopFilesystem(
     path,
     remount: async (option) => void (await execa('mount', ['-o', `remount,${option}`, path])),
     fill: (leaveBytes = 0) => fill(path, leaveBytes),
+    free: () => rm(join(path, 'filler')),
     dispose: async () => {
       await execa('umount', [path]);
       await rm(home, { recursive: true });

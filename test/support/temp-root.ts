@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { StateLayout } from '../../src/base/paths.js';
@@ -121,10 +121,3 @@ export async function until(
 
 /** 1 natively, more where everything is emulated: multiply every patience by it. */
 export const SLOWNESS = Number(process.env['TSCT_TEST_SLOWNESS'] ?? 1);
-
-export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
