@@ -129,8 +129,8 @@ void Cgroups::create() const {
   // Inner groups hold no processes once controllers are on (cgroup-v2.rst): a unit's own group must be
   // emptied.
   if (c.driver == Driver::kSystemd) {
-    move_supervisor();
-    write_file(AT_FDCWD, supervisor() + "/cgroup.procs", "0", "enter supervisor cgroup");
+    for (pid_t pid : {supervisor_, ::getpid()})
+      write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(pid), "enter supervisor cgroup");
   }
   if (c.driver == Driver::kV2) {
     enable_controllers(c.unified_mount);
@@ -144,11 +144,6 @@ void Cgroups::create() const {
     attach_device_policy(dir.get(), plan_.device_rules);
   }
   hand_over_payload();
-}
-
-void Cgroups::move_supervisor() const {
-  write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(supervisor_),
-             "enter supervisor cgroup");
 }
 
 void Cgroups::create_v1(pid_t pid) const {

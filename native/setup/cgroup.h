@@ -27,9 +27,6 @@ class Cgroups {
   // only the move. For a process beside the one that mounts meanwhile. Throws SysError.
   void create_v1(pid_t pid) const;
 
-  // Moves the supervisor into its group: once init runs, where nobody waits for it. Throws SysError.
-  void move_supervisor() const;
-
   // Kills what is left in the payload and removes all groups that are empty. A group that still holds the
   // supervisor is left to it. Throws SysError when something could not be killed.
   void remove() const;

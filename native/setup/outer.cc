@@ -199,7 +199,6 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   to_inner.send(Step::kGo);
   await_exec(to_inner);
   supervisor.started();
-  if (plan.cgroup.driver != CgroupPlan::Driver::kSystemd) cgroups.move_supervisor();
 }
 
 namespace {

@@ -72,6 +72,11 @@ int kill_payload(Supervisor& s) {
   return s.pidfd >= 0 ? 0 : result;
 }
 
+// Under systemd tsct-setup has done it already. Elsewhere it is done once init runs, where nobody waits for it.
+void enter_cgroup(Supervisor& s) {
+  if (*s.setting("supervisor_cgroup")) write_cgroup(s.setting("supervisor_cgroup"), "cgroup.procs", "0");
+}
+
 // The last one out: teardown has removed everything but the group that this process sits in.
 void leave_cgroup(Supervisor& s) {
   const char* group = s.setting("supervisor_cgroup");

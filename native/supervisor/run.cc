@@ -240,6 +240,7 @@ void on_started(Supervisor& s) {
   set_state(s, State::kRunning);
   report(s, line.c_str());
   notify_manager("READY=1");
+  enter_cgroup(s);
   if (s.terminations > 0) {
     s.ask = Ask::kHalt;
     s.ask_since_ms = now_ms(CLOCK_MONOTONIC);

@@ -114,6 +114,7 @@ bool ask_init(Supervisor& s, bool* hopeless);
 // cgroup.cc; each returns 0 or -errno
 int freeze_payload(Supervisor& s, bool freeze);
 int kill_payload(Supervisor& s);
+void enter_cgroup(Supervisor& s);
 void leave_cgroup(Supervisor& s);
 
 // native_error.cc
