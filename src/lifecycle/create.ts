@@ -10,7 +10,7 @@ import { mountOf, readMountTable } from '../host/mount-table.js';
 import { copyTree } from '../image/archive.js';
 import { ensureImage, type ImageContext } from '../image/image.js';
 import { importRootfs } from '../image/import.js';
-import { readRecipe } from '../image/recipe.js';
+import { type Parameters, readRecipe } from '../image/recipe.js';
 import { readTemplate } from '../image/template.js';
 import { type Current, writeCurrent } from '../state/current.js';
 import type { Identity } from '../state/identity.js';
@@ -23,7 +23,7 @@ import { sweep } from './sweep.js';
 import { withUndo } from './undo.js';
 
 export type Source =
-  | { readonly template: string; readonly release?: string }
+  | { readonly template: string; readonly release?: string; readonly parameters?: Parameters }
   /** A directory or a tar. */
   | { readonly rootfs: HostPath };
 
@@ -92,7 +92,11 @@ async function prepareSource(ctx: Context, { source, set }: CreateOptions) {
   }
   const template = await readTemplate(source.template);
   const recipe = await readRecipe(template.recipe);
-  const parameters = { ...template.parameters, ...(source.release ? { release: source.release } : {}) };
+  const parameters = {
+    ...template.parameters,
+    ...source.parameters,
+    ...(source.release ? { release: source.release } : {}),
+  };
   const config = startConfig(template.config, `Made from template ${template.name}.`, set);
   return { config, layers: async () => (await ensureImage(image, recipe, parameters)).layers };
 }

@@ -3,6 +3,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import { checkName } from '../state/names.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
+import { imageContext } from './image-context.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { stop } from './stop.js';
@@ -33,16 +34,23 @@ async function destroy(ctx: Context, name: string, options: { readonly force: bo
   });
 }
 
-/** Destroys several. @returns their names. */
+/** Destroys several, then the layers that nobody uses any more. @returns their names. */
 export async function destroyEach(
   ctx: Context,
   containers: readonly string[],
   options: { readonly force: boolean },
 ): Promise<{ readonly name: string }[]> {
-  return forEach(containers, async (name) => {
+  const destroyed = await forEach(containers, async (name) => {
     await destroy(ctx, name, options);
     return { name };
   });
+  try {
+    await imageContext(ctx).store.sweepUnused();
+  } catch (error) {
+    // They are gone; what their layers take is a matter of space only.
+    ctx.warn(error instanceof Error ? error.message : String(error));
+  }
+  return destroyed;
 }
 
 function running(name: string): TsctError {

@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isErrno } from '../base/errors.js';
 import { RUN_ROOT } from '../base/paths.js';
 import type { Context } from './context.js';
 import { ifUnlocked } from './locking.js';
@@ -24,6 +26,7 @@ export async function sweep(ctx: Context): Promise<void> {
         () =>
           ifUnlocked(ctx, name, () => remove(path)),
     ),
+    ...(hasInterruptedLayers(ctx) ? [() => sweepLayers(ctx)] : []),
   ];
   for (const job of jobs) {
     try {
@@ -48,6 +51,21 @@ export async function clearPartial(ctx: Context, name: string): Promise<void> {
   await ifUnlocked(ctx, name, async () => {
     if (existsSync(ctx.layout.partialMark(name))) await ctx.store.remove(name);
   });
+}
+
+/** One readdir: what follows costs loading the image part, which `list` must not pay for. */
+function hasInterruptedLayers(ctx: Context): boolean {
+  try {
+    return readdirSync(dirname(ctx.layout.layerDir('x'))).some((name) => name.startsWith('.tmp-'));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+async function sweepLayers(ctx: Context): Promise<void> {
+  const { imageContext } = await import('./image-context.js');
+  await imageContext(ctx).store.sweepInterrupted();
 }
 
 async function remove(path: string): Promise<void> {

@@ -14,6 +14,14 @@ export default class Create extends BaseCommand {
       exclusive: ['rootfs'],
     }),
     release: string({ summary: 'release of the template, such as trixie', dependsOn: ['template'] }),
+    parameter: string({
+      char: 'P',
+      summary: "a parameter of the template's recipe, such as init=sysvinit or packages=vim,openssh-server",
+      helpValue: 'NAME=VALUE',
+      multiple: true,
+      multipleNonGreedy: true,
+      dependsOn: ['template'],
+    }),
     rootfs: string({ summary: 'a directory, or a tar (.gz, .xz, .zst)', helpValue: 'DIR|TAR' }),
     set: string({
       char: 's',
@@ -36,10 +44,7 @@ export default class Create extends BaseCommand {
     const ctx = await this.context(flags);
     const { create } = await import('../../lifecycle/create.js');
     const created = await create(ctx, args.name, {
-      source:
-        flags.rootfs === undefined
-          ? { template: flags.template ?? 'busybox', ...(flags.release ? { release: flags.release } : {}) }
-          : { rootfs: resolve(flags.rootfs) },
+      source: flags.rootfs === undefined ? fromTemplate(flags) : { rootfs: resolve(flags.rootfs) },
       set: flags.set ?? [],
     });
     if (flags.start) {
@@ -48,4 +53,18 @@ export default class Create extends BaseCommand {
     }
     if (flags.json) this.printJson(created);
   }
+}
+
+function fromTemplate(
+  flags: Record<'template' | 'release', string | undefined> & { parameter: string[] | undefined },
+) {
+  const pairs = (flags.parameter ?? []).map((word): [string, string] => {
+    const at = word.indexOf('=');
+    return at < 0 ? [word, ''] : [word.slice(0, at), word.slice(at + 1)];
+  });
+  return {
+    template: flags.template ?? 'busybox',
+    ...(flags.release ? { release: flags.release } : {}),
+    parameters: Object.fromEntries(pairs),
+  };
 }
