@@ -64,15 +64,19 @@ void Report::count_bytes(uint64_t bytes) {
   uint64_t now = bytes_ += bytes;
   if (progress_fd_ >= 0 && now >= next_progress_) {
     next_progress_ = now + kProgressStepBytes;
-    progress(false);
+    progress();
   }
 }
 
-void Report::progress(bool last) {
-  char line[128];
-  int n = snprintf(line, sizeof line, "{\"bytes\":%llu,\"entries\":%llu,\"done\":%s}\n",
-                   static_cast<unsigned long long>(bytes_), static_cast<unsigned long long>(entries_),
-                   last ? "true" : "false");
+void Report::progress() {
+  char line[160];
+  // `done` is absent when nobody knows how much there is.
+  char done[32] = "";
+  if (input_total_ > 0)
+    snprintf(done, sizeof done, ",\"done\":%.3f",
+             static_cast<double>(input_read_) / static_cast<double>(input_total_));
+  int n = snprintf(line, sizeof line, "{\"bytes\":%llu,\"entries\":%llu%s}\n",
+                   static_cast<unsigned long long>(bytes_), static_cast<unsigned long long>(entries_), done);
   // Nobody reads any more: no reason to fail.
   [[maybe_unused]] ssize_t written = ::write(progress_fd_, line, static_cast<size_t>(n));
 }
@@ -88,7 +92,6 @@ void Report::skip_mount(const std::string& path) {
 }
 
 void Report::print(const std::string& id) {
-  if (progress_fd_ >= 0) progress(true);
   std::string out = "{\"format\":1,\"id\":" + json_string(id) + ",\"entries\":" + std::to_string(entries_) +
                     ",\"bytes\":" + std::to_string(bytes_) + ",\"devices\":" + std::to_string(devices_) +
                     ",\"foreignOwners\":" + std::to_string(foreign_owners_) + ",\"stripped\":[";

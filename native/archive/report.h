@@ -20,6 +20,9 @@ class Report {
 
   void count_entry(const Entry& entry);
   void count_bytes(uint64_t bytes);
+  // Size of the input, where it is known, and what of it has been read: tells how far the work is.
+  void expect_input(uint64_t bytes) { input_total_ = bytes; }
+  void count_input(uint64_t bytes) { input_read_ += bytes; }
   // Something left behind on purpose; counted under its name.
   void strip(const std::string& what);
   void skip_mount(const std::string& path);
@@ -28,10 +31,11 @@ class Report {
   void print(const std::string& id);
 
  private:
-  void progress(bool last);
+  void progress();
 
   const int progress_fd_;
   std::atomic<uint64_t> entries_ = 0, bytes_ = 0, devices_ = 0, foreign_owners_ = 0;
+  std::atomic<uint64_t> input_total_ = 0, input_read_ = 0;
   std::atomic<uint64_t> next_progress_ = 0;
   std::mutex mutex_;
   std::map<std::string, uint64_t> stripped_;

@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "archive/input.h"
 #include "archive/jobs.h"
 #include "archive/sha256.h"
 #include "archive/xattrs.h"
@@ -16,7 +17,6 @@ namespace tsct::archive {
 
 namespace {
 
-constexpr size_t kReadBytes = 256 << 10;
 using Reader = std::unique_ptr<::archive, decltype(&archive_read_free)>;
 
 Reader new_reader() {
@@ -28,21 +28,40 @@ std::string reason(::archive* reader) {
   return text ? text : "the input is damaged";
 }
 
+// What a reader gets its bytes from, and what may not be thrown through libarchive's C frames.
+template <class Source>
+struct Feed {
+  Source* source;
+  std::exception_ptr failure;
+
+  static la_ssize_t read(::archive* reader, void* context, const void** data) {
+    auto* feed = static_cast<Feed*>(context);
+    try {
+      return static_cast<la_ssize_t>(feed->source->next(data));
+    } catch (...) {
+      feed->failure = std::current_exception();
+      archive_set_error(reader, EIO, "the input is damaged");
+      return ARCHIVE_FATAL;
+    }
+  }
+};
+
 // Reader 1: bytes of any compression -> bytes of tar.
 class Stream {
  public:
-  explicit Stream(int fd) : reader_(new_reader()) {
+  Stream(int fd, Report& report) : input_(fd, report), reader_(new_reader()) {
+    feed_.source = &input_;
     ::archive* a = reader_.get();
-    for (int filter : {ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_LZMA,
-                       ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4})
+    for (int filter : {ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_LZMA, ARCHIVE_FILTER_ZSTD,
+                       ARCHIVE_FILTER_LZ4})
       archive_read_support_filter_by_code(a, filter);
     archive_read_support_format_raw(a);
     archive_read_support_format_empty(a);
     ::archive_entry* entry = nullptr;
-    if (archive_read_open_fd(a, fd, kReadBytes) != ARCHIVE_OK) refuse("read archive", "", reason(a));
+    if (archive_read_open(a, &feed_, nullptr, Feed<Input>::read, nullptr) != ARCHIVE_OK) give_up();
     int code = archive_read_next_header(a, &entry);
     if (code == ARCHIVE_EOF) refuse("read archive", "", "the input is empty");
-    if (code != ARCHIVE_OK) refuse("read archive", "", reason(a));
+    if (code != ARCHIVE_OK) give_up();
   }
 
   // Next piece; 0 bytes at the end. Throws SysError when the input ends early or is damaged.
@@ -52,7 +71,7 @@ class Stream {
     for (;;) {
       int code = archive_read_data_block(reader_.get(), data, &size, &offset);
       if (code == ARCHIVE_EOF) return 0;
-      if (code != ARCHIVE_OK) refuse("decompress archive", "", reason(reader_.get()));
+      if (code != ARCHIVE_OK) give_up();
       if (size == 0) continue;
       digest_.update(*data, size);
       return size;
@@ -62,26 +81,16 @@ class Stream {
   std::string id() { return "sha256:" + digest_.hex(); }
 
  private:
+  [[noreturn]] void give_up() {
+    if (feed_.failure) std::rethrow_exception(feed_.failure);
+    refuse("decompress archive", "", reason(reader_.get()));
+  }
+
+  Input input_;
+  Feed<Input> feed_{};
   Reader reader_;
   Sha256 digest_;
 };
-
-struct Feed {
-  Stream* stream;
-  // What the callback may not throw through libarchive's C frames.
-  std::exception_ptr failure;
-};
-
-la_ssize_t feed(::archive* reader, void* context, const void** data) {
-  auto* from = static_cast<Feed*>(context);
-  try {
-    return static_cast<la_ssize_t>(from->stream->next(data));
-  } catch (...) {
-    from->failure = std::current_exception();
-    archive_set_error(reader, EIO, "the input is damaged");
-    return ARCHIVE_FATAL;
-  }
-}
 
 timespec time_of(time_t seconds, long nanoseconds) {
   return {seconds, nanoseconds};
@@ -90,12 +99,15 @@ timespec time_of(time_t seconds, long nanoseconds) {
 class Unpacker {
  public:
   Unpacker(const UnpackJob& job, Report& report)
-      : job_(job), report_(report), writer_(job.into_fd, report, job.privileges), stream_(job.input_fd) {
-    feed_.stream = &stream_;
+      : job_(job),
+        report_(report),
+        writer_(job.into_fd, report, job.privileges),
+        stream_(job.input_fd, report) {
+    feed_.source = &stream_;
     ::archive* a = tar_.get();
     archive_read_support_format_tar(a);
     archive_read_support_format_gnutar(a);
-    if (archive_read_open(a, &feed_, nullptr, feed, nullptr) != ARCHIVE_OK) give_up("");
+    if (archive_read_open(a, &feed_, nullptr, Feed<Stream>::read, nullptr) != ARCHIVE_OK) give_up("");
   }
 
   std::string run() {
@@ -228,7 +240,7 @@ class Unpacker {
   Report& report_;
   TreeWriter writer_;
   Stream stream_;
-  Feed feed_{};
+  Feed<Stream> feed_{};
   Reader tar_ = new_reader();
   std::string last_;
 };

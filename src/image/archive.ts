@@ -60,7 +60,10 @@ async function archive(tools: ImageTools, args: readonly string[], doing: string
   let failure: Failure | undefined;
   const onStderrLine = (line: string): void => {
     const said = parseLine(line);
-    if (said && 'bytes' in said) tools.progress({ what: `${doing}: ${megabytes(Number(said.bytes))} MB` });
+    if (said && 'bytes' in said) {
+      const done = typeof said['done'] === 'number' ? { done: said['done'] } : {};
+      tools.progress({ what: `${doing}: ${megabytes(Number(said['bytes']))} MB`, ...done });
+    }
     if (said && 'step' in said) failure = said as unknown as Failure;
   };
   try {

@@ -56,5 +56,5 @@ for (const type of ['ext4', 'btrfs', 'xfs'] as const) {
     ).toBe('7:8');
     await root.ok(['restart', 'one']);
     expect(await root.sh('one', 'cat /root/file')).toBe('kept');
-    });
+  });
 }

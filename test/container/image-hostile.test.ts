@@ -251,6 +251,18 @@ describe('an archive that is not whole is refused', () => {
       expect(unpack(packed.subarray(0, packed.length - less)).failure, `${less} bytes less`).toBeDefined();
     }
   });
+  test('gzip whose checksum is wrong, or that something else follows', () => {
+    const packed = gzipSync(whole);
+    const wrong = Buffer.from(packed);
+    wrong[packed.length - 6] = (wrong[packed.length - 6] ?? 0) ^ 0xff;
+    expect(unpack(wrong).failure?.detail).toMatch(/incorrect data check/);
+    expect(unpack(Buffer.concat([packed, Buffer.from('junk')])).failure?.detail).toMatch(/no gzip/);
+    expect(unpack(Buffer.concat([packed, Buffer.alloc(1000)])).summary?.entries).toBe(2);
+  });
+  test('gzip in several members is one stream', () => {
+    const two = Buffer.concat([gzipSync(whole.subarray(0, 1000)), gzipSync(whole.subarray(1000))]);
+    expect(unpack(two).summary).toEqual(unpack(whole).summary);
+  });
   test('cut in what comes after its end mark', () => {
     const packed = gzipSync(Buffer.concat([whole, randomBytes(1 << 20)]));
     expect(unpack(packed).summary?.entries).toBe(2);
