@@ -143,7 +143,7 @@ void live(const LaunchPlan& plan, Channel& outer, const std::vector<sock_filter>
   check(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC), "close descriptors", "close_range");
   // Changing credentials clears it (prctl(2)), so it comes after them. If the supervisor died before this
   // line, outer died too, and kGo never comes.
-  if (plan.die_with_supervisor) check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "arm pdeathsig", "prctl");
+  check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "arm pdeathsig", "prctl");
   outer.send(Step::kArmed);
   outer.expect(Step::kGo);
   load_seccomp(filter);

@@ -147,7 +147,6 @@ struct LaunchPlan {
   int halt_signal = 0, reboot_signal = 0;  // 0: by what init is
   bool readiness_notify = true;
   RestartPlan restart;
-  bool die_with_supervisor = true;
   std::vector<std::string> id_range_locks;
   std::string seccomp_cache_dir;
 

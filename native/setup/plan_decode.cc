@@ -287,7 +287,6 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
                restart.get<uint64_t>("delayMs"), restart.get<uint32_t>("limitBurst"),
                restart.get<uint64_t>("limitIntervalMs")};
   restart.done();
-  p.die_with_supervisor = r.word("supervisorDeath", {"die", "continue"}) == "die";
   p.id_range_locks = r.get<Strings>("idRangeLocks");
   p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
   r.done();

@@ -72,10 +72,6 @@ const start = {
     unit: 'seconds',
     help: 'See StartLimitBurst=; 0: never give up.',
   }),
-  SupervisorDeath: oneOr('supervisorDeath', parseChoice('die', 'continue'), 'die', {
-    syntax: 'die|continue',
-    help: 'What happens when the supervisor is killed: the container dies with it, or lives on without console, reboot and restart.',
-  }),
 };
 
 const storage = {

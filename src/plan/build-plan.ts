@@ -79,7 +79,6 @@ export function buildPlan(input: PlanInput): LaunchPlan {
         limitBurst: start.startLimitBurst,
         limitIntervalMs: start.startLimitIntervalMs,
       },
-      supervisorDeath: start.supervisorDeath,
       idRangeLocks: [
         join(RUN_ROOT, '.ids', String(identity.idBase)),
         join('/run/systemd/nspawn-uid', String(identity.idBase)),

@@ -50,8 +50,6 @@ export interface TsctPlan {
   readonly init: InitPlan;
   readonly readiness: ReadinessPlan;
   readonly restart: RestartPlan;
-  /** 'die': payload gets SIGKILL with its supervisor (pdeathsig). 'continue': it lives on (documented losses). */
-  readonly supervisorDeath: 'die' | 'continue';
   /** Lock files whose flock claims the id range while the container runs. */
   readonly idRangeLocks: readonly HostPath[];
   /** Directory of compiled seccomp filters, named by hash of `linux.seccomp` and library version. */

@@ -158,7 +158,6 @@ TEST_CASE("a word that native does not know is refused") {
       {"/tsct/rootfs/driver", "zfs"},
       {"/tsct/cgroup/driver", "v3"},
       {"/tsct/cgroup/path", "/a/../b"},
-      {"/tsct/supervisorDeath", "maybe"},
       {"/tsct/restart/policy", "sometimes"},
       {"/mounts/0/destination", "proc"}};
   for (auto& [file, json] : fixtures()) {

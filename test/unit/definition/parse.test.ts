@@ -39,7 +39,6 @@ describe('parseDefinition', () => {
       restartDelayMs: 100,
       startLimitBurst: 5,
       startLimitIntervalMs: 10_000,
-      supervisorDeath: 'die',
     });
     expect(definition.exec.hostname).toBeUndefined();
     expect(definition.files.binds).toEqual([]);

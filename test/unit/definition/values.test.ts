@@ -163,7 +163,6 @@ describe('[Start] values', () => {
     'Restart=yes',
     'StartLimitBurst=-1',
     'Order=first',
-    'SupervisorDeath=no',
   ])('%s is refused', (line) => {
     expect(() => parse('Start', line)).toThrow(expect.objectContaining({ code: 'TSCT_CONFIG_VALUE' }));
   });

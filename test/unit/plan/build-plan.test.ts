@@ -452,7 +452,7 @@ describe('tsct', () => {
       mounts: ___,
       ...rest
     } = plan(
-      '[Exec]\nKillSignal=SIGRTMIN+4\nRebootSignal=INT\n[Start]\nRestart=on-failure\nRestartSec=1\nSupervisorDeath=continue',
+      '[Exec]\nKillSignal=SIGRTMIN+4\nRebootSignal=INT\n[Start]\nRestart=on-failure\nRestartSec=1',
     ).tsct;
     expect(rest).toMatchInlineSnapshot(`
       {
@@ -528,7 +528,6 @@ describe('tsct', () => {
         },
         "runDir": "/run/tsct/web",
         "seccompCacheDir": "/run/tsct/.seccomp",
-        "supervisorDeath": "continue",
         "sys": {
           "skeleton": [
             "block",
