@@ -57,6 +57,22 @@ void set_clients_reading(Supervisor& s, bool reading) {
             kTagClients + static_cast<uint32_t>(i));
 }
 
+// To the log and to everybody who looks on.
+void pass_on(Supervisor& s, const char* data, size_t size) {
+  log_output(s, data, size);
+  for (Client& c : s.clients)
+    if (c.fd >= 0 && c.mode == Client::Mode::kConsole)
+      send(c.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);  // a client too slow loses output
+}
+
+// What init said last is still in the pty when its end is told: taken before the master is closed or the log
+// is kept, or the reason of a failed boot would be lost. Everybody inside is dead by then, so this ends.
+void drain(Supervisor& s) {
+  if (s.console < 0) return;
+  char data[4096];
+  for (ssize_t n; (n = read(s.console, data, sizeof data)) > 0;) pass_on(s, data, static_cast<size_t>(n));
+}
+
 void copy_file(int from_dir, const char* name, const char* to) {
   int in = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
   if (in < 0) return;
@@ -75,6 +91,7 @@ void copy_file(int from_dir, const char* name, const char* to) {
 }  // namespace
 
 void open_console(Supervisor& s, int master) {
+  drain(s);
   if (s.console >= 0) close(s.console);
   s.console = master;
   pending_size = 0;
@@ -97,11 +114,7 @@ void on_console(Supervisor& s, uint32_t events) {
       hung_up = false;
       watch(s, s.console, EPOLLIN, kTagConsole);
     }
-    log_output(s, data, static_cast<size_t>(n));
-    for (Client& c : s.clients)
-      if (c.fd >= 0 && c.mode == Client::Mode::kConsole)
-        send(c.fd, data, static_cast<size_t>(n),
-             MSG_DONTWAIT | MSG_NOSIGNAL);  // a client too slow loses output
+    pass_on(s, data, static_cast<size_t>(n));
     if (!*s.ready_by && s.init &&
         (s.init_kind != InitKind::kSystemd || *s.setting("readiness_notify") != '1') && console_has_getty(s))
       set_ready(s, "getty");
@@ -143,6 +156,7 @@ void resize_console(Supervisor& s, int rows, int columns) {
 
 // At the end the run directory goes; what init last said is kept beside the container.
 void keep_console_log(Supervisor& s) {
+  drain(s);
   Path to;
   to.add(s.setting("container_dir")).add("/console.log");
   copy_file(s.run_dir, "console.log", to.c_str());
