@@ -12,7 +12,7 @@ namespace tsct {
 // The groups of one container, the same in all three drivers:
 //   BASE/supervisor   the supervisor and what it runs
 //   BASE/payload      the guest: the root of its cgroup namespace, handed over to its root user
-// Limits and the device policy sit on BASE, above what the guest may write. On hybrid hosts every v1
+// Limits sit on BASE, above what the guest may write. On hybrid hosts every v1
 // controller has one more group, PATH below its own mount, that the guest never sees.
 class Cgroups {
  public:
