@@ -186,9 +186,13 @@ void Session::forward(const signalfd_siginfo& signal) {
   ::kill(from_keyboard ? -command_ : command_, static_cast<int>(signal.ssi_signo));
 }
 
-void Session::stop_while_entering(const Failure& failure) {
+void Session::kill_inside() {
   for (pid_t pid : {entrance_, command_})
     if (pid > 0) ::kill(pid, SIGKILL);
+}
+
+void Session::stop_while_entering(const Failure& failure) {
+  kill_inside();
   if (failure.reason.empty())
     exit_code_ = failure.exit_code;
   else
@@ -224,7 +228,8 @@ int Session::finish() {
   terminal_.leave();
   if (is_entering() || failure_) {
     channel_.reset();
-    // Waited for, so that the leaf is empty when it is removed.
+    // Nobody wants it any more; waited for, so that the leaf is empty when it is removed.
+    kill_inside();
     for (pid_t pid : {entrance_, command_})
       if (pid > 0) waitpid(pid, nullptr, 0);
     if (failure_ && failure_->exit_code == kExitOwnFailure && has_ended(plan_.target.pidfd.get()))

@@ -32,6 +32,7 @@ class Session {
   void on_signal(const signalfd_siginfo& signal);
   void on_terminal_signal(int number);
   void forward(const signalfd_siginfo& signal);
+  void kill_inside();
   void reap();
   void settle_flows();
   std::string terminal_eof() const;
