@@ -134,6 +134,7 @@ bool within_start_limit(Supervisor& s) {
     if (now - s.restart_times_ms[i] < interval) s.restart_times_ms[kept++] = s.restart_times_ms[i];
   s.restart_count = kept;
   int burst = static_cast<int>(s.fields().number("restart_burst"));
+  if (burst <= 0 || interval <= 0) return true;  // no limit
   if (burst > kRestartTimesMax) burst = kRestartTimesMax;
   if (kept >= burst) return false;
   s.restart_times_ms[s.restart_count++] = now;
