@@ -36,6 +36,9 @@ const files = {
   }),
 };
 
+/** As many times as the supervisor keeps (kRestartTimesMax). */
+const RESTARTS_REMEMBERED = 32;
+
 const start = {
   Autostart: oneOr('autostart', parseBoolean, 'no', {
     syntax: 'BOOL',
@@ -63,8 +66,8 @@ const start = {
     unit: 'seconds',
     help: 'Pause before starting again.',
   }),
-  StartLimitBurst: oneOr('startLimitBurst', parseInteger(0, 1_000_000), '5', {
-    syntax: 'COUNT',
+  StartLimitBurst: oneOr('startLimitBurst', parseInteger(0, RESTARTS_REMEMBERED), '5', {
+    syntax: '0...32',
     help: 'Starts within StartLimitIntervalSec= after which Restart= gives up; 0: never.',
   }),
   StartLimitIntervalSec: oneOr('startLimitIntervalMs', parseDurationMs, '10s', {
