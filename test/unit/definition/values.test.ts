@@ -157,13 +157,10 @@ describe('[Start] values', () => {
       startLimitIntervalMs: 0,
     });
   });
-  it.each([
-    'After=../x',
-    'After=a/b',
-    'Restart=yes',
-    'StartLimitBurst=-1',
-    'Order=first',
-  ])('%s is refused', (line) => {
-    expect(() => parse('Start', line)).toThrow(expect.objectContaining({ code: 'TSCT_CONFIG_VALUE' }));
-  });
+  it.each(['After=../x', 'After=a/b', 'Restart=yes', 'StartLimitBurst=-1', 'Order=first'])(
+    '%s is refused',
+    (line) => {
+      expect(() => parse('Start', line)).toThrow(expect.objectContaining({ code: 'TSCT_CONFIG_VALUE' }));
+    },
+  );
 });
