@@ -17,7 +17,7 @@ export const info = async (root: TestRoot, name: string): Promise<Info> =>
   (await root.ok(['info', name, '--json'])).json<Info>();
 
 export const consoleLog = async (root: TestRoot, name: string): Promise<string> =>
-  (await root.run(['console', name, '--log'])).stdout;
+  (await root.ok(['logs', name])).stdout;
 
 export interface GuestFacts {
   readonly guest: GuestName | 'busybox';
