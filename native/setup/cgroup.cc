@@ -139,8 +139,9 @@ void Cgroups::create() const {
   }
   enable_controllers(base_);
   if (c.driver != Driver::kHybrid) {
-    // On payload and not on BASE: tsct-setup, in `supervisor`, has nodes to make. The guest owns the directory,
-    // but taking a program off needs CAP_NET_ADMIN in the first user namespace (kernel/bpf/cgroup.c).
+    // On payload and not on BASE: tsct-setup, in `supervisor`, has nodes to make. The guest owns the
+    // directory, but taking a program off needs CAP_NET_ADMIN in the first user namespace
+    // (kernel/bpf/cgroup.c).
     attach_device_policy(open_payload().get(), plan_.device_rules);
   }
   hand_over_payload();

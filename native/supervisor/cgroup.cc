@@ -72,7 +72,8 @@ int kill_payload(Supervisor& s) {
   return s.pidfd >= 0 ? 0 : result;
 }
 
-// Under systemd tsct-setup has done it already. Elsewhere it is done once init runs, where nobody waits for it.
+// Under systemd tsct-setup has done it already. Elsewhere it is done once init runs, where nobody waits for
+// it.
 void enter_cgroup(Supervisor& s) {
   if (*s.setting("supervisor_cgroup")) write_cgroup(s.setting("supervisor_cgroup"), "cgroup.procs", "0");
 }

@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync, statfsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type TestContext, type TestFunction, test } from 'vitest';
 
 /** Why a test cannot run here; absent: it can. Said in the list of skips at the end of the run. */
@@ -16,30 +15,7 @@ export function noRoot(): Reason {
   return process.getuid?.() === 0 ? undefined : 'needs root';
 }
 
-/** Programs are found by a shell, as users find them. */
-export function noProgram(program: string): Reason {
-  const found = spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
-  return found ? undefined : `needs the program ${program}`;
-}
-
 export function noFilesystem(type: string): Reason {
   const known = readFileSync('/proc/filesystems', 'utf8').split(/\s+/).includes(type);
   return known ? undefined : `this kernel has no ${type}`;
-}
-
-const CGROUP2_SUPER_MAGIC = 0x63677270; // linux/magic.h
-
-export function notPureCgroupV2(): Reason {
-  const pure = statfsSync('/sys/fs/cgroup').type === CGROUP2_SUPER_MAGIC;
-  return pure ? undefined : 'needs a host with cgroup v2 alone';
-}
-
-export function notHybridCgroups(): Reason {
-  return notPureCgroupV2() ? undefined : 'needs a host with cgroup v1 controllers';
-}
-
-/** sd_booted(3): the directory that systemd makes as PID 1. */
-export function noSystemd(): Reason {
-  const booted = spawnSync('test', ['-d', '/run/systemd/system']).status === 0;
-  return booted ? undefined : 'needs a host run by systemd';
 }
