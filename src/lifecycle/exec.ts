@@ -49,11 +49,12 @@ export async function openConsole(
   ctx.store.need(name);
   const { status } = await observe(ctx, name);
   if (!status) throw notRunning('open the console of', name);
+  const log = ctx.layout.consoleLog(name);
   return becomeExec([
     'console',
     '--socket',
     ctx.layout.controlSocket(name),
-    ...(options.log ? ['--log', ctx.layout.consoleLog(name)] : []),
+    ...(options.log ? [`${log}.1`, log].flatMap((file) => ['--log', file]) : []),
   ]);
 }
 
