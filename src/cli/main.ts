@@ -1,5 +1,4 @@
-import { run } from '@oclif/core/run';
-import { reportError } from './report-error.js';
+import { deferPackages } from './defer-packages.js';
 
 /**
  * The way in: oclif finds the command by oclif.manifest.json and loads that one file.
@@ -12,9 +11,12 @@ export async function main(): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
+  deferPackages();
+  const { run } = await import('@oclif/core/run');
   try {
     await run(argv, import.meta.url);
   } catch (error) {
+    const { reportError } = await import('./report-error.js');
     process.exitCode = reportError(error, argv);
   }
 }

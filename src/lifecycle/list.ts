@@ -1,6 +1,4 @@
 import { RUN_ROOT } from '../base/paths.js';
-import { readIdentity } from '../state/identity.js';
-import { readUsage } from '../state/usage.js';
 import type { Context } from './context.js';
 import { type Observed, observe, type State } from './observe.js';
 import { sweep } from './sweep.js';
@@ -36,6 +34,11 @@ export async function list(ctx: Context): Promise<ContainerSummary[]> {
 async function summarize(ctx: Context, name: string, observed: Observed): Promise<ContainerSummary> {
   const status = observed.status;
   if (!status) return stoppedSummary(name);
+  // Not loaded for a listing of stopped ones: most of what `list` costs is what it loads.
+  const [{ readUsage }, { readIdentity }] = await Promise.all([
+    import('../state/usage.js'),
+    import('../state/identity.js'),
+  ]);
   const usage = await readUsage(status.cgroup, status.pid);
   const identity = await readIdentity(ctx.layout.identityFile(name)).catch(() => undefined);
   return {
