@@ -5,8 +5,8 @@ import { type Described, withOptions } from '../../support/man-options.js';
 
 const COMMANDS = join(import.meta.dirname, '../../../src/cli/commands');
 const MAN = join(import.meta.dirname, '../../../man');
-/** Its page is written by hand, options too. */
-const BY_HAND = ['check'];
+/** Their pages are written by hand, options too. */
+const BY_HAND = ['attach', 'check', 'console', 'exec'];
 
 /** Verb → the commands that its page is about. */
 async function verbs(): Promise<Map<string, Described[]>> {
