@@ -93,6 +93,7 @@ void reset_process(const LaunchPlan& plan) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
   apply_rlimits(plan.rlimits);
+  apply_cpu_affinity(plan.cpu_affinity);
   check(::chdir(plan.cwd.c_str()), "enter working directory", "chdir", plan.cwd);
 }
 

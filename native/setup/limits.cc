@@ -1,6 +1,7 @@
 #include "setup/limits.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -70,6 +71,18 @@ void apply_rlimits(const std::vector<Rlimit>& limits) {
     rlimit value{limit.soft, limit.hard};
     check(::setrlimit(resource(limit), &value), kStep, "setrlimit", limit.name);
   }
+}
+
+void apply_cpu_affinity(const std::vector<unsigned>& cpus) {
+  if (cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::string target;
+  for (unsigned cpu : cpus) {
+    CPU_SET(cpu, &set);  // ignores what is beyond CPU_SETSIZE
+    target += (target.empty() ? "" : " ") + std::to_string(cpu);
+  }
+  check(::sched_setaffinity(0, sizeof set, &set), "set CPU affinity", "sched_setaffinity", target);
 }
 
 void apply_oom_score_adj(pid_t pid, int score) {

@@ -23,6 +23,10 @@ int rlimit_number(std::string_view name);
 std::vector<std::string> raise_hard_limits(std::vector<Rlimit>& limits);
 void apply_rlimits(const std::vector<Rlimit>& limits);
 
+// The CPUs that this process and its children may run on; none given: left alone. EINVAL: this host has none
+// of them.
+void apply_cpu_affinity(const std::vector<unsigned>& cpus);
+
 // Writes /proc/PID/oom_score_adj. Below what the process began with it needs CAP_SYS_RESOURCE in the first
 // user namespace: the detail of the SysError says so.
 void apply_oom_score_adj(pid_t pid, int score);

@@ -144,6 +144,7 @@ struct LaunchPlan {
   std::vector<FileEdit> files;
   uint64_t console_log_bytes_max = 131072;
   std::vector<std::string> init_candidates;
+  std::vector<unsigned> cpu_affinity;      // empty: every CPU
   int halt_signal = 0, reboot_signal = 0;  // 0: by what init is
   bool readiness_notify = true;
   RestartPlan restart;

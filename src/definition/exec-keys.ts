@@ -11,6 +11,7 @@ import {
   parseBoolean,
   parseCapabilities,
   parseChoice,
+  parseCpus,
   parseEnvironment,
   parseHostname,
   parseInteger,
@@ -105,6 +106,14 @@ export const EXEC_KEYS = {
   OOMScoreAdjust: one('oomScoreAdjust', parseInteger(-1000, 1000), {
     syntax: '-1000...1000',
     help: 'How likely the kernel picks the container when memory runs out (proc(5) oom_score_adj).',
+  }),
+  CPUAffinity: list('cpuAffinity', parseCpus, {
+    syntax: 'CPU|FIRST-LAST...',
+    help: 'CPUs that the container may run on, until a process inside chooses others.',
+  }),
+  SuppressSync: oneOr('suppressSync', parseBoolean, 'no', {
+    syntax: 'BOOL',
+    help: 'Let sync(2), fsync(2) and their like do nothing, and refuse O_SYNC: faster, and lost when the host crashes.',
   }),
   LoadCredential: list('loadCredentials', parseLoadCredential, {
     syntax: 'ID:PATH',

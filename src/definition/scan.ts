@@ -60,7 +60,8 @@ export function* scanLines(text: string): Generator<Line> {
 }
 
 function stripEnd(line: string): string {
-  return line.replace(/\r?\n$/, '');
+  if (!line.endsWith('\n')) return line;
+  return line.slice(0, line.endsWith('\r\n') ? -2 : -1);
 }
 
 function isComment(bare: string): boolean {

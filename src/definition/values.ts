@@ -137,6 +137,21 @@ export function parseSignal(text: string): number {
   return number;
 }
 
+/** CPU_SETSIZE of glibc (cpu_set(3)). */
+const CPUS_MAX = 1024;
+
+/** Numbers of CPUs and ranges of them: `0 2-3,8`. */
+export function parseCpus(text: string): readonly number[] {
+  return text.split(/[\s,]+/).flatMap((word) => {
+    const [, first = '', last = first] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(word) ?? [];
+    const length = Number(last) - Number(first) + 1;
+    if (first === '' || length < 1 || Number(last) >= CPUS_MAX) {
+      throw badValue(`"${word}" is not a CPU or a range of them, such as 0 or 2-3, below ${CPUS_MAX}`);
+    }
+    return Array.from({ length }, (_, i) => Number(first) + i);
+  });
+}
+
 /** Names of containers, for After=. */
 export function parseNames(text: string): readonly string[] {
   const names = text.split(/\s+/);

@@ -71,6 +71,9 @@ export function buildPlan(input: PlanInput): LaunchPlan {
         candidates: INIT_CANDIDATES,
         ...(exec.killSignal === undefined ? {} : { haltSignal: exec.killSignal }),
         ...(exec.rebootSignal === undefined ? {} : { rebootSignal: exec.rebootSignal }),
+        ...(exec.cpuAffinity.length === 0
+          ? {}
+          : { cpuAffinity: [...new Set(exec.cpuAffinity)].sort((a, b) => a - b) }),
       },
       readiness: { notify: exec.notifyReady },
       restart: {
@@ -92,7 +95,7 @@ function buildLinux(input: PlanInput, key: string, capabilities: readonly string
   const { definition, identity, facts } = input;
   const mapping = [{ containerID: 0, hostID: identity.idBase, size: identity.idCount }];
   const devices = buildDevices(facts.devices);
-  const { personality, systemCallFilter } = definition.exec;
+  const { personality } = definition.exec;
   return {
     namespaces: ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup'].map((type) => ({ type })),
     uidMappings: mapping,
@@ -100,7 +103,7 @@ function buildLinux(input: PlanInput, key: string, capabilities: readonly string
     devices: devices.nodes,
     cgroupsPath: facts.cgroup.driver === 'systemd' ? `tsct.slice:tsct:${key}` : `/tsct/${key}`,
     resources: { devices: devices.rules },
-    seccomp: buildSeccomp(facts.architecture, capabilities, systemCallFilter),
+    seccomp: buildSeccomp(facts.architecture, capabilities, definition.exec),
     maskedPaths: [...MASKED_PATHS, ...definition.files.inaccessiblePaths],
     readonlyPaths: READONLY_PATHS,
     rootfsPropagation: 'shared',

@@ -151,6 +151,8 @@ export interface InitPlan {
   /** Signal numbers; absent: chosen by what init is found to be (nspawn.md §3.9). */
   readonly haltSignal?: number;
   readonly rebootSignal?: number;
+  /** CPUs for sched_setaffinity(2), ascending; absent: all. */
+  readonly cpuAffinity?: readonly number[];
 }
 
 export interface ReadinessPlan {

@@ -35,10 +35,16 @@ const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
 };
 
 const EPERM = 1;
+const EINVAL = 22;
 const ENOSYS = 38;
 const EAFNOSUPPORT = 97;
 const AF_NETLINK = 16;
 const NETLINK_AUDIT = 9;
+
+interface SeccompSettings {
+  readonly systemCallFilter: readonly SyscallRule[];
+  readonly suppressSync: boolean;
+}
 
 /**
  * The filter: what the list allows goes through, what it knows and refuses is EPERM, what it has never heard of is
@@ -48,7 +54,7 @@ const NETLINK_AUDIT = 9;
 export function buildSeccomp(
   machine: string,
   capabilities: readonly string[],
-  rules: readonly SyscallRule[],
+  exec: SeccompSettings,
 ): OciSeccomp {
   const architectures = ARCHITECTURES[machine];
   if (!architectures) {
@@ -57,6 +63,7 @@ export function buildSeccomp(
       hint: `tsct runs on ${Object.keys(ARCHITECTURES).join(' and ')}`,
     });
   }
+  const rules = exec.systemCallFilter;
   const refused = new Set(expandSyscalls(rules.filter((rule) => !rule.isAllowed).map((rule) => rule.name)));
   const allowed = new Set(
     expandSyscalls([
@@ -65,19 +72,23 @@ export function buildSeccomp(
       ...rules.filter((rule) => rule.isAllowed).map((rule) => rule.name),
     ]).filter((name) => !refused.has(name)),
   );
-  const allowsSocket = allowed.delete('socket');
+  // What depends on arguments has rules of its own, if it is allowed at all.
+  const special = [...SOCKET_RULES, ...(exec.suppressSync ? NO_SYNC_RULES : [])].filter(({ names }) =>
+    names.every((name) => allowed.has(name)),
+  );
+  const handled = new Set(special.flatMap(({ names }) => names));
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: ENOSYS,
     architectures,
     syscalls: [
-      { names: [...allowed].sort(), action: 'SCMP_ACT_ALLOW' },
+      { names: [...allowed].filter((name) => !handled.has(name)).sort(), action: 'SCMP_ACT_ALLOW' },
       {
-        names: KNOWN_SYSCALLS.filter((name) => !allowed.has(name) && !(name === 'socket' && allowsSocket)),
+        names: KNOWN_SYSCALLS.filter((name) => !allowed.has(name)),
         action: 'SCMP_ACT_ERRNO',
         errnoRet: EPERM,
       },
-      ...(allowsSocket ? SOCKET_RULES : []),
+      ...special,
     ],
   };
 }
@@ -102,4 +113,28 @@ const SOCKET_RULES: OciSeccomp['syscalls'] = [
       { index: 2, value: NETLINK_AUDIT, op: 'SCMP_CMP_EQ' },
     ],
   },
+];
+
+/** O_DSYNC, of which O_SYNC is a superset, on x86 and arm (open(2)). */
+const O_DSYNC = 0o10000;
+
+/** SuppressSync=: success without the work; what asks for the work with each write is refused. */
+const NO_SYNC_RULES: OciSeccomp['syscalls'] = [
+  ...expandSyscalls(['@sync']).map(
+    (name) => ({ names: [name], action: 'SCMP_ACT_ERRNO', errnoRet: 0 }) as const,
+  ),
+  // Its flags are in memory, where no filter can look.
+  { names: ['openat2'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+  ...(
+    [
+      ['open', 1],
+      ['openat', 2],
+    ] as const
+  ).flatMap(([name, index]) => {
+    const flags = (valueTwo: number) => [{ index, value: O_DSYNC, valueTwo, op: 'SCMP_CMP_MASKED_EQ' }];
+    return [
+      { names: [name], action: 'SCMP_ACT_ALLOW', args: flags(0) },
+      { names: [name], action: 'SCMP_ACT_ERRNO', errnoRet: EINVAL, args: flags(O_DSYNC) },
+    ] as const;
+  }),
 ];

@@ -89,6 +89,17 @@ describe('[Exec] keys as PID 1 sees them', () => {
     expect(await look('OOMScoreAdjust=123\nPersonality=x86', script)).toMatch(/^123\n(i686|armv8l)\n/);
   });
 
+  it('CPUAffinity=', async () => {
+    const script = 'grep Cpus_allowed_list /proc/1/status';
+    expect(await look('CPUAffinity=0', script)).toBe('Cpus_allowed_list:\t0\n');
+    expect(await look('', script)).not.toBe('Cpus_allowed_list:\t0\n');
+  });
+
+  it('SuppressSync=: fsync(2) says yes to anything, even to what has none', async () => {
+    expect(await look('', 'sync /proc/1/status')).toContain('Invalid argument');
+    expect(await look('SuppressSync=yes', 'sync /proc/1/status && echo fine')).toBe('fine\n');
+  });
+
   it('Timezone=', async () => {
     const hash = 'md5sum < /etc/localtime 2>/dev/null || echo none';
     const hosts = `${await look('Timezone=bind', `${hash}\ncat /proc/mounts | grep -c localtime`)}`;

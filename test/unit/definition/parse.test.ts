@@ -136,7 +136,7 @@ describe('parseDefinition', () => {
       fc.property(fc.oneof(entry, fc.string({ unit: 'binary' })), (text) => {
         attempt(text);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 
@@ -152,9 +152,10 @@ describe('parseDefinition', () => {
       ];
       for (const name of keys) {
         const [section, key] = name.split('.');
-        const started = performance.now();
+        // Of the processor, not of the clock: other suites run beside this one.
+        const started = process.cpuUsage();
         attempt(`[${section}]\n${key}=${piece.repeat(250_000 / piece.length)}`);
-        expect(performance.now() - started).toBeLessThan(3_000);
+        expect(process.cpuUsage(started).user / 1e6).toBeLessThan(3);
       }
     },
   );

@@ -349,6 +349,33 @@ describe('seccomp', () => {
     expect(names('SystemCallFilter=~socket').refused).toContain('socket');
   });
 
+  it('lets sync calls do nothing for SuppressSync=, and refuses O_SYNC', () => {
+    const { allowed, refused, rules } = names('SuppressSync=yes\nSystemCallFilter=~syncfs');
+    const said = rules.map(({ names: [name], action, errnoRet, args }) => {
+      const flags =
+        args?.map(({ index, value, valueTwo }) => `args[${index}]&${value}=${valueTwo ?? ''}`) ?? [];
+      return [name, action.slice(9), errnoRet ?? '', ...flags].join(' ').trim();
+    });
+    expect(said.filter((rule) => !rule.startsWith('socket'))).toMatchInlineSnapshot(`
+      [
+        "fdatasync ERRNO 0",
+        "fsync ERRNO 0",
+        "msync ERRNO 0",
+        "sync ERRNO 0",
+        "sync_file_range ERRNO 0",
+        "sync_file_range2 ERRNO 0",
+        "openat2 ERRNO 38",
+        "open ALLOW  args[1]&4096=0",
+        "open ERRNO 22 args[1]&4096=4096",
+        "openat ALLOW  args[2]&4096=0",
+        "openat ERRNO 22 args[2]&4096=4096",
+      ]
+    `);
+    expect(allowed).not.toContain('fsync');
+    expect(refused).toContain('syncfs');
+    expect(refused).not.toContain('fsync');
+  });
+
   it('needs an architecture that it has a list for', () => {
     expect(() => plan('', { facts: { ...SAMPLE_FACTS, architecture: 's390x' } })).toThrow(
       error('TSCT_HOST_ARCHITECTURE'),
@@ -547,6 +574,11 @@ describe('tsct', () => {
     const built = plan('', { facts: MODERN_FACTS });
     expect(built.linux.cgroupsPath).toBe('tsct.slice:tsct:web');
     expect(built.tsct.cgroup).toMatchObject({ driver: 'systemd', unifiedMount: '/sys/fs/cgroup', v1: [] });
+  });
+
+  it('has the CPUs of CPUAffinity= once and in order', () => {
+    expect(plan('[Exec]\nCPUAffinity=3 0-1\nCPUAffinity=1').tsct.init.cpuAffinity).toEqual([0, 1, 3]);
+    expect(plan('').tsct.init).not.toHaveProperty('cpuAffinity');
   });
 
   it('maps one range, for uids as for gids', () => {

@@ -21,6 +21,7 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
   'with-binds': sampleInput(`
 [Exec]
 Init=/opt/init
+CPUAffinity=0-1
 Parameters=--verbose "two words"
 ResolvConf=copy-host
 Personality=x86
