@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "sys/error.h"
 
@@ -35,15 +36,7 @@ class JsonReader {
   template <class T>
   T get(const char* key) {
     const Json& v = at(key);
-    // The library would cut 1.5 to 1, wrap -1 round and take true for 1.
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-      if (!v.is_number_integer()) refuse("decode plan", where(key), "is not a whole number");
-      const bool fits = v.is_number_unsigned()
-                            ? v.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max())
-                            : std::is_signed_v<T> &&
-                                  v.get<int64_t>() >= static_cast<int64_t>(std::numeric_limits<T>::min());
-      if (!fits) refuse("decode plan", where(key), "is out of range");
-    }
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) need_whole<T>(v, where(key));
     try {
       return v.get<T>();
     } catch (const Json::exception&) {
@@ -54,6 +47,16 @@ class JsonReader {
   template <class T>
   T get_or(const char* key, T fallback) {
     return has(key) ? get<T>(key) : fallback;
+  }
+
+  // A list of whole numbers, each as strictly read as one.
+  template <class T>
+  std::vector<T> numbers(const char* key) {
+    const Json& list = at(key);
+    if (!list.is_array()) refuse("decode plan", where(key), "is not a list");
+    for (size_t i = 0; i < list.size(); i++)
+      need_whole<T>(list[i], where(key) + "[" + std::to_string(i) + "]");
+    return list.get<std::vector<T>>();
   }
 
   // A string that is one of these.
@@ -90,6 +93,17 @@ class JsonReader {
   std::string where(const std::string& key) const { return path_ + "." + key; }
 
  private:
+  // The library would cut 1.5 to 1, wrap -1 round and take true for 1.
+  template <class T>
+  static void need_whole(const Json& v, const std::string& where) {
+    if (!v.is_number_integer()) refuse("decode plan", where, "is not a whole number");
+    const bool fits =
+        v.is_number_unsigned()
+            ? v.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max())
+            : std::is_signed_v<T> && v.get<int64_t>() >= static_cast<int64_t>(std::numeric_limits<T>::min());
+    if (!fits) refuse("decode plan", where, "is out of range");
+  }
+
   const Json& value_;
   std::string path_;
   std::set<std::string> seen_;

@@ -250,7 +250,7 @@ void decode_init(JsonReader r, LaunchPlan& p) {
   p.init_candidates = r.get<Strings>("candidates");
   p.halt_signal = r.get_or<int>("haltSignal", 0);
   p.reboot_signal = r.get_or<int>("rebootSignal", 0);
-  if (r.has("cpuAffinity")) p.cpu_affinity = r.get<std::vector<unsigned>>("cpuAffinity");
+  if (r.has("cpuAffinity")) p.cpu_affinity = r.numbers<unsigned>("cpuAffinity");
   r.done();
 }
 
