@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { describeNativeError } from './native-error.js';
@@ -112,15 +111,19 @@ async function* lines(socket: Socket, words: string, timeoutMs?: number): AsyncG
     });
   }
   socket.write(`${PROTOCOL_FORMAT} ${words}\n`);
+  let rest = '';
   try {
-    for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (line !== '') yield JSON.parse(line);
+    for await (const chunk of socket.setEncoding('utf8')) {
+      const whole = `${rest}${chunk}`.split('\n');
+      rest = whole.pop() ?? '';
+      for (const line of whole) yield JSON.parse(line);
     }
-    if (failure) throw failure;
   } catch (error) {
-    // A supervisor that exits with unread bytes of ours in its queue resets: that is an end like EOF.
-    if (!isErrno(error, 'ECONNRESET', 'EPIPE')) throw error;
+    // A supervisor that exits with unread bytes of ours in its queue resets: that is an end like EOF. So is our
+    // own destroy(), by a timeout or the caller's signal.
+    if (!isErrno(error, 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
   } finally {
     socket.destroy();
   }
+  if (failure) throw failure;
 }

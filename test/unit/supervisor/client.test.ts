@@ -35,3 +35,13 @@ describe('a supervisor that exits while it is asked', () => {
     expect(events).toEqual([]);
   });
 });
+
+describe('a signal', () => {
+  it('ends the following of events that do not come', async () => {
+    const silent = createServer(() => {});
+    const path = join(dir, 'silent');
+    await new Promise<void>((done) => silent.listen(path, done));
+    for await (const _ of followEvents(path, AbortSignal.timeout(50))) expect.unreachable();
+    silent.close();
+  });
+});
