@@ -90,22 +90,26 @@ export function findConflict(range: IdRange, taken: readonly TakenRange[]): Take
 }
 
 /**
- * Chooses a free range of 65536 ids. The search starts at a place given by the name, so that a container made
- * again mostly gets the range it had, and takes the next free one from there.
- * @param name of the container.
+ * Chooses a free range of 65536 ids. The search starts at a place given by the path, so that a container made
+ * again mostly gets the range it had and two state roots, which cannot see each other, mostly choose apart.
+ * @param containerDir of the container, state root included.
  * @param taken what others have: `readTakenRanges` and the ranges of all containers.
  * @throws TSCT_NO_ID_RANGE (exit 5) when none is left.
  */
-export function chooseIdRange(name: string, taken: readonly TakenRange[]): IdRange {
+export function chooseIdRange(containerDir: HostPath, taken: readonly TakenRange[]): IdRange {
   const slots = (LAST_ID_BASE - FIRST_ID_BASE) / ID_RANGE_SIZE + 1;
-  const first = createHash('sha256').update(name).digest().readUInt32BE() % slots;
+  const first = createHash('sha256').update(containerDir).digest().readUInt32BE() % slots;
   for (let step = 0; step < slots; step++) {
     const base = FIRST_ID_BASE + ((first + step) % slots) * ID_RANGE_SIZE;
     const range = { base, size: ID_RANGE_SIZE };
     if (!findConflict(range, taken)) return range;
   }
-  throw new TsctError('TSCT_NO_ID_RANGE', `cannot allot ids to ${name}: all ${slots} ranges are taken`, {
-    exitCode: ExitCode.HostLacks,
-    hint: `free ids between ${FIRST_ID_BASE} and ${LAST_ID_BASE + ID_RANGE_SIZE - 1} in /etc/subuid and /etc/subgid`,
-  });
+  throw new TsctError(
+    'TSCT_NO_ID_RANGE',
+    `cannot allot ids to ${containerDir}: all ${slots} ranges are taken`,
+    {
+      exitCode: ExitCode.HostLacks,
+      hint: `free ids between ${FIRST_ID_BASE} and ${LAST_ID_BASE + ID_RANGE_SIZE - 1} in /etc/subuid and /etc/subgid`,
+    },
+  );
 }

@@ -14,7 +14,8 @@ const ALLOTMENT_LOCK = '_ids';
  */
 export async function allotIdentity(ctx: Context, name: string): Promise<Identity> {
   return withLock(ctx, ALLOTMENT_LOCK, async () => {
-    const range = chooseIdRange(name, [...readTakenRanges(), ...rangesOfContainers(ctx)]);
+    const taken = [...readTakenRanges(), ...rangesOfContainers(ctx)];
+    const range = chooseIdRange(ctx.layout.containerDir(name), taken);
     const identity = newIdentity(range.base);
     await writeIdentity(ctx.layout.identityFile(name), identity);
     return identity;
