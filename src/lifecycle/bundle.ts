@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
+import { RLIMIT_INFINITY } from '../plan/oci.js';
 import { mountRoot } from '../supervisor/setup.js';
 import { compile } from './compile.js';
 import type { Context } from './context.js';
@@ -32,25 +33,52 @@ export async function exportBundle(ctx: Context, name: string, directory: HostPa
         });
       }
       const { plan } = await compile(ctx, name);
+      const config = bundleText(plan);
       const rootfs = join(directory, 'rootfs');
       await mkdir(directory, { recursive: true });
       await mkdir(rootfs);
       undo.push('directory', () => rmdir(rootfs));
-      await writeFile(join(directory, 'config.json'), `${JSON.stringify(toBundle(plan), null, 2)}\n`);
+      await writeFile(join(directory, 'config.json'), config);
       undo.push('config.json', () => unlink(join(directory, 'config.json')));
       await mountRoot(plan, rootfs);
     }),
   );
 }
 
-/** The plan without what only tsct's native programs carry out. */
-export function toBundle(plan: LaunchPlan): Omit<LaunchPlan, 'tsct'> {
+/**
+ * The text of config.json: the plan without what only tsct's native programs carry out.
+ * @throws TSCT_NOT_IN_BUNDLE for mounts that OCI has no words for: left out they would be missed silently.
+ */
+export function bundleText(plan: LaunchPlan): string {
   const { tsct, ...bundle } = plan;
+  for (const { destination, type } of plan.mounts) {
+    if (type !== 'overlay' && tsct.mounts[destination]?.idmap === undefined) continue;
+    throw new TsctError(
+      'TSCT_NOT_IN_BUNDLE',
+      `cannot export ${tsct.name}: no bundle can have its mount on ${destination}`,
+      {
+        hint: 'a bundle knows neither id-mapped binds nor overlays besides the root: take Bind=...:idmap and Overlay= out',
+      },
+    );
+  }
   const [init, ...parameters] = plan.process.args;
-  return {
-    ...bundle,
+  const process = {
+    ...plan.process,
     // What native finds out inside the root; every image has it there, or is a link to it.
-    process: { ...plan.process, args: [init || (tsct.init.candidates[0] ?? '/sbin/init'), ...parameters] },
-    mounts: plan.mounts.filter((mount) => tsct.mounts[mount.destination] === undefined),
+    args: [init || (tsct.init.candidates[0] ?? '/sbin/init'), ...parameters],
+    rlimits: plan.process.rlimits.map(({ type, soft, hard }) => ({
+      type,
+      soft: limitText(soft),
+      hard: limitText(hard),
+    })),
   };
+  const text = JSON.stringify({ ...bundle, process }, null, 2);
+  return `${text.replaceAll(`"${OCI_INFINITY}"`, OCI_INFINITY)}\n`;
+}
+
+/** RLIM_INFINITY of getrlimit(2), 2^64-1: more than a JavaScript number can be, so it goes in as text. */
+const OCI_INFINITY = '18446744073709551615';
+
+function limitText(value: number): number | string {
+  return value === RLIMIT_INFINITY ? OCI_INFINITY : value;
 }
