@@ -2,7 +2,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import { configError, unknownKey, unknownSection } from './config-error.js';
 import { findRow, parseValue } from './parse.js';
 import { type Line, scanLines } from './scan.js';
-import { SCHEMA } from './schema.js';
+import { type Origin, SCHEMA } from './schema.js';
 
 /** One edit of one key. */
 export interface ConfigChange {
@@ -43,9 +43,21 @@ export function editText(text: string, change: ConfigChange, file: string): stri
   return appendSection(text, lines.at(-1), change, value);
 }
 
-/** The value as it is written: one trimmed line that reads back as itself. */
-function checkChange({ section, key, op, value }: ConfigChange, file: string): string {
-  const origin = { file, line: 0 };
+/** The value as it is written: one trimmed line that reads back as itself. A change comes from a command line. */
+function checkChange(change: ConfigChange, said: string): string {
+  try {
+    return checkedValue(change, { file: said, line: 0 });
+  } catch (error) {
+    if (!(error instanceof TsctError)) throw error;
+    throw new TsctError(error.code, error.message, {
+      exitCode: ExitCode.Usage,
+      ...(error.hint ? { hint: error.hint } : {}),
+      cause: error,
+    });
+  }
+}
+
+function checkedValue({ section, key, op, value }: ConfigChange, origin: Origin): string {
   if (!Object.hasOwn(SCHEMA, section)) throw unknownSection(section, origin);
   const row = findRow(section, key);
   if (!row) throw unknownKey(section, key, origin);
