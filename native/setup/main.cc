@@ -91,6 +91,9 @@ void dispatch(const std::string& verb, int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace tsct;
   std::string verb = argc > 1 ? argv[1] : "";
+  // Whoever runs it holds the container's lock: it must not work on without. (A start has it from its
+  // supervisor.)
+  if (verb != "start") ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
     dispatch(verb, argc, argv);
     return 0;

@@ -7,12 +7,12 @@
 #include "setup/outer.h"
 
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "setup/cgroup.h"
+#include "setup/id_range.h"
 #include "setup/inner.h"
 #include "setup/limits.h"
 #include "setup/mount.h"
@@ -29,18 +29,6 @@
 
 namespace tsct {
 namespace {
-
-// The id range belongs to one running container on this host, whoever started it: nspawn's lock directory is
-// honoured too. The supervisor keeps the locks; the kernel drops them with it.
-void claim_id_range(const LaunchPlan& plan, const SupervisorLink& supervisor) {
-  for (const auto& path : plan.id_range_locks) {
-    make_directories(path.substr(0, path.rfind('/')), "claim id range");
-    UniqueFd fd(check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), "claim id range",
-                      "open", path));
-    check(::flock(fd.get(), LOCK_EX | LOCK_NB), "claim id range", "flock", path);
-    supervisor.hold(fd.get());
-  }
-}
 
 // Undoes a clone whose supervisor will never hear of it.
 struct KillGuard {

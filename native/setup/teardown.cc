@@ -3,6 +3,7 @@
 #include <sys/file.h>
 
 #include "setup/cgroup.h"
+#include "setup/id_range.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
 
@@ -28,7 +29,9 @@ void tear_down(const LaunchPlan& plan) {
   bool systemd = plan.cgroup.driver == CgroupPlan::Driver::kSystemd;
   // Under systemd a dead supervisor's groups went with its unit.
   if (alive || !systemd) Cgroups(plan, ::getppid()).remove();
-  if (!alive) remove_run_dir(plan.run_dir);
+  if (alive) return;
+  remove_id_range_locks(plan);
+  remove_run_dir(plan.run_dir);
 }
 
 }  // namespace tsct

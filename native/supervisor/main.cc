@@ -3,6 +3,7 @@
 //   namespaces   all of the host's, always
 //   stdin        the plan, a sealed memfd, handed on to each tsct-setup
 //   stdout       the start report: one JSON line, then closed
+//   fd 3         if there is one: the lock of the container, kept until the report is out
 //   argv[1]      the container's key, for ps(1) only
 //
 // Static, one thread, no allocation: what it dirties is paid once per container.
@@ -72,7 +73,13 @@ void reset_inherited() {
   write_text("/proc/self/loginuid", "4294967295");
   for (int sig = 1; sig < NSIG; sig++) signal(sig, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
-  close_range(3, ~0u, 0);
+  close_range(4, ~0u, 0);
+}
+
+// Whoever asked for the start may be killed while it goes on: others must not find the container unlocked.
+void keep_start_lock(Supervisor& s) {
+  s.start_lock = fcntl(3, F_DUPFD_CLOEXEC, 4);
+  close(3);
 }
 
 void find_programs(Supervisor& s) {
@@ -128,6 +135,7 @@ int main() {
   Supervisor& s = supervisor;
   for (Client& c : s.clients) c.fd = -1;
   reset_inherited();
+  keep_start_lock(s);
   find_programs(s);
   s.epoll = epoll_create1(EPOLL_CLOEXEC);
   sigset_t mask;

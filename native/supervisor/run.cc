@@ -44,6 +44,11 @@ pid_t spawn_setup(Supervisor& s, const char* verb, int socket_fd) {
   return pid;
 }
 
+void drop(int& fd) {
+  if (fd >= 0) close(fd);
+  fd = -1;
+}
+
 void report(Supervisor& s, const char* line) {
   if (s.reported) return;
   s.reported = true;
@@ -52,6 +57,7 @@ void report(Supervisor& s, const char* line) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0) dup2(null, 1);
   close(null);
+  drop(s.start_lock);
 }
 
 void report_failure(Supervisor& s) {
@@ -141,15 +147,26 @@ bool within_start_limit(Supervisor& s) {
   return true;
 }
 
-void drop(int& fd) {
-  if (fd >= 0) close(fd);
-  fd = -1;
+// The files of the id range's locks go while they are still held; whatever else is held has no name on the
+// host.
+void release(const Supervisor& s, int fd) {
+  Path link, name;
+  char target[256];
+  link.add("/proc/self/fd/").number(fd);
+  ssize_t n = readlink(link.c_str(), target, sizeof target - 1);
+  if (n > 0) {
+    target[n] = 0;
+    name.add("/").add(s.setting("id_base"));
+    const char* last = strrchr(target, '/');
+    if (last && !strncmp(target, "/run/", 5) && !strcmp(last, name.c_str())) unlink(target);
+  }
+  close(fd);
 }
 
 void forget_run(Supervisor& s) {
   drop(s.notify);
   drop(s.pidfd);
-  for (int i = 0; i < s.hold_count; i++) close(s.hold[i]);
+  for (int i = 0; i < s.hold_count; i++) release(s, s.hold[i]);
   s.hold_count = 0;
   s.init = 0;
   s.ready_by = "";

@@ -24,7 +24,7 @@ struct Client {
 
 struct Supervisor {
   int epoll = -1, signals = -1, timer = -1;
-  int listener = -1, run_dir = -1, lock = -1;
+  int listener = -1, run_dir = -1, lock = -1, start_lock = -1;
   int setup_socket = -1;
   pid_t setup_pid = 0;
   bool tearing_down = false;

@@ -13,7 +13,7 @@ const LOCK_TIMEOUT_MS = 60_000;
 export async function withLock<T>(
   ctx: Context,
   name: string,
-  work: () => Promise<T>,
+  work: (lock: FileLock) => Promise<T>,
   options: { readonly timeoutMs?: number } = {},
 ): Promise<T> {
   const timeoutMs = options.timeoutMs ?? LOCK_TIMEOUT_MS;
@@ -25,7 +25,7 @@ export async function withLock<T>(
     });
   }
   try {
-    return await work();
+    return await work(lock);
   } finally {
     await lock.release();
   }

@@ -1,4 +1,5 @@
 import { ExitCode, TsctError } from '../base/errors.js';
+import type { FileLock } from '../state/lock.js';
 import { askStatus, command } from '../supervisor/client.js';
 import { launch } from '../supervisor/launch.js';
 import { describeNativeError } from '../supervisor/native-error.js';
@@ -35,12 +36,12 @@ export interface StartResult {
  */
 export async function start(ctx: Context, name: string, options: StartOptions = {}): Promise<StartResult> {
   ctx.store.need(name);
-  const result = await withLock(ctx, name, () => startLocked(ctx, name));
+  const result = await withLock(ctx, name, (lock) => startLocked(ctx, name, lock));
   if (!options.wait) return result;
   return { ...result, readyBy: await waitUntilReady(ctx, name, options.timeoutMs) };
 }
 
-async function startLocked(ctx: Context, name: string): Promise<StartResult> {
+async function startLocked(ctx: Context, name: string, lock: FileLock): Promise<StartResult> {
   ctx.store.need(name);
   let observed = await observe(ctx, name);
   if (observed.state === 'stopping') {
@@ -57,7 +58,7 @@ async function startLocked(ctx: Context, name: string): Promise<StartResult> {
   await keepCompiled(ctx, name, compiled);
   let report: StartReport;
   try {
-    report = await launch(compiled.plan, ctx.signal);
+    report = await launch(compiled.plan, lock.fd, ctx.signal);
   } catch (error) {
     await abandon(ctx, name);
     throw error;

@@ -52,6 +52,11 @@ export class FileLock {
     }
   }
 
+  /** For a child that goes on with the work: it holds the lock, too, for as long as it keeps the descriptor. */
+  get fd(): number {
+    return this.file.fd;
+  }
+
   /** Takes the file away while the lock is still held, so nobody loses a lock that he has. */
   async release(): Promise<void> {
     await unlink(this.path).catch((error: unknown) => {

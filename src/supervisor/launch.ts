@@ -13,10 +13,12 @@ const debug = logger('supervisor');
  * Starts the supervisor of a container and waits for its report: init has been exec'd, or a step has failed and
  * everything is undone. The supervisor is in a session of its own and outlives this process; on a host run by
  * systemd it is tsct-launch that has it started as a transient service.
+ * @param lockFd the container's lock: the supervisor, too, holds it until its report is out, so that nobody takes
+ * the container for stopped meanwhile if this process is killed. (tsct-launch cannot hand it on.)
  * @param signal kills what has been started; the caller then tears down.
  * @throws TSCT_LAUNCH_FAILED when it ended without a report, AbortError.
  */
-export async function launch(plan: LaunchPlan, signal?: AbortSignal): Promise<StartReport> {
+export async function launch(plan: LaunchPlan, lockFd: number, signal?: AbortSignal): Promise<StartReport> {
   signal?.throwIfAborted();
   const unit = plan.tsct.cgroup.driver === 'systemd' ? unitName(plan) : undefined;
   const program = unit === undefined ? 'tsct-supervisor' : 'tsct-launch';
@@ -25,7 +27,12 @@ export async function launch(plan: LaunchPlan, signal?: AbortSignal): Promise<St
   try {
     child = spawn(programPath(program), launchArguments(plan, unit), {
       // fd 1 is a socket pair: its end tells us when the supervisor has gone without a word.
-      stdio: [planFd, 'pipe', process.env['NODE_DEBUG']?.includes('tsct') ? 'inherit' : 'ignore'],
+      stdio: [
+        planFd,
+        'pipe',
+        process.env['NODE_DEBUG']?.includes('tsct') ? 'inherit' : 'ignore',
+        ...(unit === undefined ? [lockFd] : []),
+      ],
       detached: true,
       cwd: '/',
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },

@@ -2,7 +2,13 @@ import { constants } from 'node:os';
 import { ExitCode, TsctError, type TsctErrorOptions } from '../base/errors.js';
 import type { NativeError } from './protocol.js';
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+// Two names for one number: the last counts, and EAGAIN is better known than EWOULDBLOCK.
+const ERRNO_NAMES = new Map(
+  [...Object.entries(constants.errno), ['EAGAIN', constants.errno.EAGAIN] as const].map(([name, value]) => [
+    value,
+    name,
+  ]),
+);
 
 /** Words for the numbers of errno(3) that tsct's steps meet. */
 const ERRNO_WORDS: Readonly<Record<string, string>> = {
@@ -52,6 +58,11 @@ const HINTS: readonly Rule[] = [
     errno: ['ENOENT', 'EROFS', 'EACCES', 'EPERM'],
     exitCode: ExitCode.HostLacks,
     hint: 'tsct needs a writable cgroup tree: see tsct check',
+  },
+  {
+    step: /claim id range/,
+    hint: 'stop what has them, or make the container again: a new one gets ids that are free',
+    exitCode: ExitCode.WrongState,
   },
   {
     step: /rlimit|limit/,
