@@ -1,16 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isErrno } from '../base/errors.js';
 import { RUN_ROOT } from '../base/paths.js';
+import { FileLock } from '../state/lock.js';
+import { removeTree } from '../state/store.js';
 import type { Context } from './context.js';
 import { ifUnlocked } from './locking.js';
 import { observe } from './observe.js';
 
 /**
  * Cleans what crashes left, whoever's they were: dead supervisors' mounts and cgroups, containers that create did
- * not finish, directories that destroy did not finish. What somebody is at work on is left alone. Failing to clean
- * is a warning: it must not keep `list` from listing.
+ * not finish, directories that destroy did not finish, lock files. What somebody is at work on is left alone.
+ * Failing to clean is a warning: it must not keep `list` from listing.
  */
 export async function sweep(ctx: Context): Promise<void> {
   const debris = await Promise.all(
@@ -24,9 +25,10 @@ export async function sweep(ctx: Context): Promise<void> {
     ...ctx.store.doomed().map(
       ({ name, path }) =>
         () =>
-          ifUnlocked(ctx, name, () => remove(path)),
+          ifUnlocked(ctx, name, () => removeTree(path)),
     ),
     ...(hasInterruptedLayers(ctx) ? [() => sweepLayers(ctx)] : []),
+    ...ctx.store.lockFiles().map((path) => () => clearLockFile(path)),
   ];
   for (const job of jobs) {
     try {
@@ -68,6 +70,8 @@ async function sweepLayers(ctx: Context): Promise<void> {
   await imageContext(ctx).store.sweepInterrupted();
 }
 
-async function remove(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
+/** A killed command leaves its lock file, which locks nothing any more. */
+async function clearLockFile(path: string): Promise<void> {
+  const lock = await FileLock.acquire(path, { timeoutMs: 0 });
+  await lock?.release();
 }

@@ -1,12 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
 import { checkName, isValidName } from './names.js';
 
-/** Prefix of a directory that destroy has taken out of the listing and not yet removed. */
+/** Prefix of a directory that is not to be listed: destroy has not yet removed it, or create not yet named it. */
 const DOOMED = '.doomed-';
 
 /** The containers of one state root. Cheap on purpose: a listing is one readdir and one stat a name. */
@@ -66,12 +67,16 @@ export class Store {
     await chmod(this.layout.root, 0o700);
   }
 
-  /** Makes NAME/ with the mark of an unfinished container in it. The caller holds the lock. */
+  /**
+   * Makes NAME/ with the mark of an unfinished container in it. The caller holds the lock. It gets its name with
+   * the mark in it: a directory without one would be listed as whole.
+   */
   async createPartial(name: string): Promise<void> {
-    const dir = this.layout.containerDir(name);
+    const dir = this.doomedDir(name);
     await mkdir(dir, { mode: 0o700 });
-    await writeFile(this.layout.partialMark(name), '', { mode: 0o600 });
+    await writeFile(join(dir, basename(this.layout.partialMark(name))), '', { mode: 0o600 });
     await syncDirectory(dir);
+    await rename(dir, this.layout.containerDir(name));
   }
 
   /** From here on the container is whole: everything before is on disk first. */
@@ -106,16 +111,27 @@ export class Store {
    * leaves nothing that looks like a container. The caller holds the lock and nothing is mounted there.
    */
   async remove(name: string): Promise<void> {
-    const doomed = join(this.layout.root, `${DOOMED}${name}_${process.pid}`);
+    const doomed = this.doomedDir(name);
     await rename(this.layout.containerDir(name), doomed);
     await syncDirectory(this.layout.root);
-    await rm(doomed, { recursive: true, force: true });
+    await removeTree(doomed);
+  }
+
+  private doomedDir(name: string): HostPath {
+    return join(this.layout.root, `${DOOMED}${name}_${randomBytes(4).toString('hex')}`);
   }
 
   /** Gives a stopped container another name. The caller holds both locks. */
   async rename(from: string, to: string): Promise<void> {
     await rename(this.layout.containerDir(from), this.layout.containerDir(to));
     await syncDirectory(this.layout.root);
+  }
+
+  /** Lock files that are there: of commands at work, and of killed ones. */
+  lockFiles(): HostPath[] {
+    const dir = dirname(this.layout.lockFile('x'));
+    if (!existsSync(dir)) return [];
+    return readEntries(dir).map((entry) => join(dir, entry.name));
   }
 
   /** Run directories of this root that are there, by container name: what is running, starting or crashed. */
@@ -129,6 +145,11 @@ export class Store {
       .filter((key) => key.endsWith(suffix) && isValidName(key.slice(0, key.length - suffix.length)))
       .map((key) => key.slice(0, key.length - suffix.length));
   }
+}
+
+/** What a process that was killed a moment ago had still under way may come in between: ENOTEMPTY, so try again. */
+export async function removeTree(path: HostPath): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 }
 
 function readEntries(dir: string) {
