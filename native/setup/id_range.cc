@@ -18,8 +18,7 @@ constexpr const char* kStep = "claim id range";
 
 // Its last holder may have taken the file away between our open and flock: then the lock is on nothing.
 bool is_named(int fd, const std::string& path) {
-  struct stat held {
-  }, named{};
+  struct stat held, named;
   return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
          held.st_dev == named.st_dev;
 }
