@@ -2,10 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isErrno } from '../base/errors.js';
 import { RUN_ROOT } from '../base/paths.js';
-import { FileLock } from '../state/lock.js';
 import { removeTree } from '../state/store.js';
 import type { Context } from './context.js';
-import { ifUnlocked } from './locking.js';
 import { observe } from './observe.js';
 
 /**
@@ -25,7 +23,7 @@ export async function sweep(ctx: Context): Promise<void> {
     ...ctx.store.doomed().map(
       ({ name, path }) =>
         () =>
-          ifUnlocked(ctx, name, () => removeTree(path)),
+          clearDoomed(ctx, name, path),
     ),
     ...(hasInterruptedLayers(ctx) ? [() => sweepLayers(ctx)] : []),
     ...ctx.store.lockFiles().map((path) => () => clearLockFile(path)),
@@ -39,10 +37,19 @@ export async function sweep(ctx: Context): Promise<void> {
   }
 }
 
+/** What the jobs need is loaded by them: `list` on a sane host must not pay for it. */
+async function ifUnlocked(ctx: Context, name: string, work: () => Promise<void>): Promise<void> {
+  const locking = await import('./locking.js');
+  await locking.ifUnlocked(ctx, name, work);
+}
+
+async function clearDoomed(ctx: Context, name: string, path: string): Promise<void> {
+  await ifUnlocked(ctx, name, () => removeTree(path));
+}
+
 async function clearDebris(ctx: Context, name: string): Promise<void> {
   await ifUnlocked(ctx, name, async () => {
     if (!(await observe(ctx, name)).debris) return;
-    // Loaded when it is needed: `list` on a sane host must not pay for it.
     const { tearDown } = await import('./tear-down.js');
     await tearDown(ctx, name);
   });
@@ -72,6 +79,7 @@ async function sweepLayers(ctx: Context): Promise<void> {
 
 /** A killed command leaves its lock file, which locks nothing any more. */
 async function clearLockFile(path: string): Promise<void> {
+  const { FileLock } = await import('../state/lock.js');
   const lock = await FileLock.acquire(path, { timeoutMs: 0 });
   await lock?.release();
 }
