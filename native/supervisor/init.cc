@@ -187,7 +187,20 @@ bool ask_init(Supervisor& s, bool* hopeless) {
   return true;
 }
 
-// A getty (or shell) has the console as controlling terminal: init got as far as offering a login.
+// Some inits keep the console as their own controlling terminal, or leave it to a session that is still
+// there: a getty then cannot take it (TIOCSCTTY steals only for CAP_SYS_ADMIN of the host), and offers its
+// login all the same.
+bool is_getty_on_console(pid_t pid, const char* stat, const char* name_end) {
+  const char* name = strchr(stat, '(');
+  const char* found = name ? strstr(name, "getty") : nullptr;
+  if (!found || found > name_end) return false;
+  Text<64> path;
+  path.add("/proc/").number(pid).add("/fd/0");
+  struct stat st;
+  return ::stat(path.c_str(), &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(136, 0);
+}
+
+// A getty has the console, or anybody has it as controlling terminal: init got as far as offering a login.
 bool console_has_getty(const Supervisor& s) {
   Path path;
   path.add(s.setting("payload")).add("/cgroup.procs");
@@ -211,7 +224,7 @@ bool console_has_getty(const Supervisor& s) {
     char* field = after + 3;
     long value = 0;
     for (int i = 0; i < 4; i++) value = strtol(field, &field, 10);
-    if (value == static_cast<long>(makedev(136, 0))) return true;
+    if (value == static_cast<long>(makedev(136, 0)) || is_getty_on_console(pid, stat, after)) return true;
   }
   return false;
 }
