@@ -4,7 +4,6 @@
 //   tsct-setup teardown   plan on fd 0: undoes what a run has left behind
 //   tsct-setup edit       plan on fd 0, list of file edits on fd 3: changes the root of a stopped container
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
-//   tsct-setup run CMD... plan on fd 0: runs CMD with $TSCT_ROOTFS, the mounted root, in a private mount
 //   namespace
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
@@ -17,7 +16,6 @@
 #include "setup/json_reader.h"
 #include "setup/mount.h"
 #include "setup/outer.h"
-#include "setup/rootfs.h"
 #include "setup/supervisor_link.h"
 #include "setup/teardown.h"
 #include "setup/tree.h"
@@ -63,25 +61,12 @@ void mount_at(const LaunchPlan& plan, const char* directory) {
       &target);
 }
 
-void run_command(const LaunchPlan& plan, char** argv) {
-  with_mounted_root(
-      plan,
-      [](int, int, void* context) {
-        char** command = static_cast<char**>(context);
-        ::setenv("TSCT_ROOTFS", (std::string(kStaging) + "/root").c_str(), 1);
-        ::execvp(command[0], command);
-        fail("run command", "execvp", command[0]);
-      },
-      argv);
-}
-
 void dispatch(const std::string& verb, int argc, char** argv) {
   LaunchPlan plan = decode_plan(read_fd(0, "read plan", "fd 0"));
   if (verb == "start") return start_container(plan, kSetupSocketFd);
   if (verb == "teardown") return tear_down(plan);
   if (verb == "edit") return edit(plan);
   if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
-  if (verb == "run" && argc > 2) return run_command(plan, argv + 2);
   refuse("read arguments", verb, "is not a verb of tsct-setup");
 }
 
