@@ -4,7 +4,6 @@
 //   tsct-setup teardown   plan on fd 0: undoes what a run has left behind
 //   tsct-setup edit       plan on fd 0, list of file edits on fd 3: changes the root of a stopped container
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
-//   namespace
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
 #include <sys/prctl.h>
