@@ -121,8 +121,9 @@ void on_console(Supervisor& s, uint32_t events) {
     return;
   }
   // EIO: nobody inside has the console open just now (a getty between two logins). The master stays; epoll
-  // would report the hang-up for ever, so it is looked at again by edge when somebody opens the slave.
-  if (n < 0 && errno == EIO) {
+  // would report the hang-up for ever, so it is looked at again by edge when somebody writes to the slave.
+  // Only once: each EPOLL_CTL_MOD reports what is still so as a new edge.
+  if (n < 0 && errno == EIO && !hung_up) {
     hung_up = true;
     epoll_event e{};
     e.events = EPOLLIN | EPOLLET;

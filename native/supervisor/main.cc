@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -69,6 +70,8 @@ void reset_inherited() {
   cpu_set_t all;
   memset(&all, 0xff, sizeof all);
   sched_setaffinity(0, sizeof all, &all);
+  syscall(SYS_ioprio_set, 1, 0, 0);  // IOPRIO_WHO_PROCESS, this one, IOPRIO_CLASS_NONE: ioprio_set(2)
+  personality(PER_LINUX);            // without ADDR_NO_RANDOMIZE and its like (setarch)
   write_text("/proc/self/oom_score_adj", "0");
   write_text("/proc/self/loginuid", "4294967295");
   for (int sig = 1; sig < NSIG; sig++) signal(sig, SIG_DFL);
