@@ -39,6 +39,15 @@ void make_inaccessible(int dir) {
   check(::mkdirat(to.get(), "dir", 0), kStep, "mkdirat", "inaccessible/dir");
 }
 
+// close(2) of a descriptor that a guest passes may block for as long as the guest likes (SO_LINGER, FUSE),
+// and the supervisor would have to. Since 6.16; on older kernels the supervisor stops listening (notify.cc).
+void refuse_descriptors(int sock) {
+  constexpr int kPassRights = 83;  // SO_PASSRIGHTS
+  int off = 0;
+  if (::setsockopt(sock, SOL_SOCKET, kPassRights, &off, sizeof off) < 0 && errno != ENOPROTOOPT)
+    fail(kStep, "setsockopt", "SO_PASSRIGHTS");
+}
+
 // bind(2) takes a path: by the working directory it stays inside and within sun_path's 108 bytes. The guest's
 // root owns the socket, so only it may write.
 UniqueFd make_notify_socket(int dir) {
@@ -46,6 +55,7 @@ UniqueFd make_notify_socket(int dir) {
   int on = 1;
   check(::setsockopt(sock.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), kStep, "setsockopt",
         "SO_PASSCRED");
+  refuse_descriptors(sock.get());
   UniqueFd before(check(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), kStep, "open", "."));
   check(::fchdir(dir), kStep, "fchdir", "/run/host");
   sockaddr_un address{};

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "supervisor/supervisor.h"
+#include "supervisor/tags.h"
 
 namespace tsct {
 
@@ -36,30 +37,26 @@ void set_ready(Supervisor& s, const char* by) {
 
 void on_notify(Supervisor& s) {
   char text[1024];
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int) * 16)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];  // and no room for descriptors
   iovec iov{text, sizeof text - 1};
   msghdr msg{};
   msg.msg_iov = &iov;
   msg.msg_iovlen = 1;
   msg.msg_control = control;
   msg.msg_controllen = sizeof control;
-  ssize_t n = recvmsg(s.notify, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  ssize_t n = recvmsg(s.notify, &msg, MSG_DONTWAIT | MSG_PEEK);
   if (n < 0) return;
+  // It carries descriptors, which kernels before 6.16 let a guest send. Whoever takes it closes them, and
+  // that may block for as long as the guest likes (SO_LINGER): it stays where it is, and with it all that
+  // comes after.
+  if (msg.msg_flags & MSG_CTRUNC) return watch(s, s.notify, 0, kTagNotify);
+  recv(s.notify, nullptr, 0, MSG_DONTWAIT);
   pid_t sender = 0;
   for (cmsghdr* c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-    if (c->cmsg_level != SOL_SOCKET) continue;
-    if (c->cmsg_type == SCM_CREDENTIALS) {
-      ucred cred;
-      memcpy(&cred, CMSG_DATA(c), sizeof cred);
-      sender = cred.pid;
-    } else if (c->cmsg_type == SCM_RIGHTS) {  // nobody asked for descriptors of the guest
-      int count = static_cast<int>((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-      for (int i = 0; i < count; i++) {
-        int fd;
-        memcpy(&fd, CMSG_DATA(c) + static_cast<size_t>(i) * sizeof(int), sizeof fd);
-        close(fd);
-      }
-    }
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS) continue;
+    ucred cred;
+    memcpy(&cred, CMSG_DATA(c), sizeof cred);
+    sender = cred.pid;
   }
   if (sender != s.init || s.init == 0) return;  // only PID 1 speaks for the system
   text[n] = 0;
