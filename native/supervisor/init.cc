@@ -2,6 +2,7 @@
 // Facts: systemd(1) "SIGNALS"; busybox init.c; sysvinit init(8); runit(8); openrc-init(8).
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ extern char** environ;
 namespace tsct {
 namespace {
 
+constexpr int kMemoryTimeoutMs = 500;
+
 // A pid's file in /proc, read into a fixed buffer; 0 when it is gone.
 size_t read_proc(pid_t pid, const char* file, char* buffer, size_t size) {
   Text<64> path;
@@ -38,6 +41,32 @@ uint64_t signal_mask(const char* status, const char* field) {
   return at ? strtoull(at + strlen(field), nullptr, 16) : 0;
 }
 
+// Memory of a guest may be a file that its own FUSE server never delivers, so that reading it does not end: a
+// child does it, and is left behind if it takes long. It ends with the guest at the latest. 0 when
+// unreadable.
+uint64_t read_memory(pid_t pid, uint64_t address) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return 0;
+  pid_t child = fork();
+  if (child == 0) {
+    if (dup2(ends[1], 0) < 0) _exit(1);
+    close_range(1, ~0u, 0);  // the locks among them must not outlive the supervisor
+    uint64_t value = 0;
+    iovec local{&value, sizeof value}, remote{reinterpret_cast<void*>(address), sizeof value};
+    bool whole = process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(sizeof value);
+    _exit(whole && write(0, &value, sizeof value) > 0 ? 0 : 1);
+  }
+  close(ends[1]);
+  uint64_t value = 0;
+  pollfd readable{ends[0], POLLIN, 0};
+  if (child > 0 && poll(&readable, 1, kMemoryTimeoutMs) == 1 &&
+      read(ends[0], &value, sizeof value) != static_cast<ssize_t>(sizeof value))
+    value = 0;
+  close(ends[0]);
+  if (child > 0) kill(child, SIGKILL);  // on_child reaps it
+  return value;
+}
+
 // The set that a process in rt_sigtimedwait(2) waits for. The kernel takes it out of SigBlk meanwhile, so
 // that busybox init and every init built on sigwait(3) would look deaf; proc_pid_syscall(5) names the call.
 uint64_t awaited_signals(pid_t pid) {
@@ -45,9 +74,7 @@ uint64_t awaited_signals(pid_t pid) {
   if (!read_proc(pid, "syscall", call, sizeof call)) return 0;
   char* at = call;
   if (strtol(at, &at, 10) != SYS_rt_sigtimedwait) return 0;
-  uint64_t set = 0, address = strtoull(at, nullptr, 16);
-  iovec local{&set, sizeof set}, remote{reinterpret_cast<void*>(address), sizeof set};
-  return process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(sizeof set) ? set : 0;
+  return read_memory(pid, strtoull(at, nullptr, 16));
 }
 
 // Signals that PID 1 catches, or blocks to read them from a signalfd: those it can hear. The kernel drops
