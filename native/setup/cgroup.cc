@@ -77,14 +77,41 @@ void enable_controllers(const std::string& group) {
   }
 }
 
-bool remove_tree(const std::string& group) {
-  DIR* dir = ::opendir(group.c_str());
-  if (!dir) return errno == ENOENT;
+// Name of the first child, "" when there is none.
+std::string first_child(int group) {
+  int fd = ::openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* dir = fd < 0 ? nullptr : ::fdopendir(fd);
+  if (!dir) return "";
+  std::string name;
   while (dirent* entry = ::readdir(dir)) {
-    std::string name = entry->d_name;
-    if (entry->d_type == DT_DIR && name != "." && name != "..") remove_tree(group + "/" + name);
+    std::string_view here = entry->d_name;
+    if (entry->d_type != DT_DIR || here == "." || here == "..") continue;
+    name = here;
+    break;
   }
   ::closedir(dir);
+  return name;
+}
+
+// Step by step with one descriptor: a guest may nest its groups deeper than a path name (PATH_MAX), the stack
+// or the limit of open files reach. Nothing runs in them any more, so what has no child can be removed.
+bool remove_tree(const std::string& group) {
+  UniqueFd at(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!at) return errno == ENOENT;
+  for (std::vector<std::string> way;;) {
+    std::string child = first_child(at.get());
+    if (child.empty() && way.empty()) break;
+    UniqueFd next(
+        ::openat(at.get(), child.empty() ? ".." : child.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!next) return false;
+    at = std::move(next);
+    if (!child.empty()) {
+      way.push_back(child);
+      continue;
+    }
+    if (::unlinkat(at.get(), way.back().c_str(), AT_REMOVEDIR) < 0) return false;
+    way.pop_back();
+  }
   return ::rmdir(group.c_str()) == 0 || errno == ENOENT;
 }
 
