@@ -87,9 +87,20 @@ void mount_one(const LaunchPlan& plan, size_t index, int root_fd, TreeParts& par
   attach_mount(mount.get(), make_directory_in_root(root_fd, m.destination, step).get(), step, m.destination);
 }
 
+// Below these everything is found by name again once all is mounted (the masks of /proc last of all). Through
+// a link, a name may then lead elsewhere than it did before, and a mask would miss.
+void refuse_links(int root_fd) {
+  for (const char* name : {"proc", "sys", "dev", "run"}) {
+    struct stat st;
+    if (::fstatat(root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+      refuse("build tree", std::string("/") + name, "is a symbolic link, and must be a directory", ELOOP);
+  }
+}
+
 }  // namespace
 
 void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
+  refuse_links(root_fd);
   for (size_t i = 0; i < plan.mounts.size(); i++) {
     if (plan.mounts[i].type == "cgroup") continue;
     mount_one(plan, i, root_fd, parts);
