@@ -1,0 +1,390 @@
+// What a hostile root of a container tries, by system call, so that a test sees the very errno. Static: it
+// also runs as the init of a root file system that holds nothing else.
+//
+//   probe mounts PATH...     every way to undo a mount; one line a path
+//   probe nested PATH...     the same from a user namespace of its own
+//   probe masks              fresh copies of proc, sysfs and cgroups, binds that would uncover a mask
+//   probe calls              system calls and sockets; `NAME ERRNO`
+//   probe open PATH...       `PATH ERRNO`, or the first bytes
+//   probe mknod DIR...       device nodes in each
+//   probe notify             floods /run/host/notify, with a descriptor that blocks who closes it
+//   probe init               as PID 1: says what it was given, then waits
+//   probe hush               as PID 1: lets go of its console
+//   probe stubborn           as PID 1: does not want to die with the supervisor
+//   probe sigwait            as PID 1: exits on SIGPWR, which it waits for without a handler
+//   probe inotify COUNT      as PID 1: as many inotify instances, then waits
+//   probe deep COUNT         a chain of cgroups below its own, with long names
+//   probe owner NAMESPACE    on the host: uid of the owner of a user namespace
+//   probe keyring CMD...     on the host: runs CMD in a session keyring named tsct-canary
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/mount.h>
+#include <linux/netlink.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int mount(const char*, const char*, const char*, unsigned long, const void*);
+int umount2(const char*, int);
+
+enum {
+  kRemount = 32,
+  kNoSuid = 2,
+  kBind = 4096,
+  kMove = 8192,
+  kRecursive = 16384,
+  kPrivate = 1 << 18,
+  kDetach = 2
+};
+
+static const char* name_of(long result) {
+  return result < 0 ? strerrorname_np(errno) : "OK";
+}
+
+// Runs one attempt in a copy of the mount namespace: what should succeed, wrongly, spoils nothing else.
+static void in_copy(const char* label, long (*attempt)(const char*), const char* path) {
+  fflush(stdout);
+  if (fork() == 0) {
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, kRecursive | kPrivate, NULL) < 0) {
+      printf(" %s=setup:%s", label, strerrorname_np(errno));
+    } else {
+      printf(" %s=%s", label, name_of(attempt(path)));
+    }
+    fflush(stdout);
+    _exit(0);
+  }
+  wait(NULL);
+}
+
+static long try_umount(const char* path) {
+  return umount2(path, 0);
+}
+static long try_detach(const char* path) {
+  return umount2(path, kDetach);
+}
+static long try_remount(const char* path) {
+  return mount(NULL, path, NULL, kRemount | kBind, NULL);
+}
+static long try_superblock(const char* path) {
+  return mount(NULL, path, NULL, kRemount, NULL);
+}
+static long try_move(const char* path) {
+  mkdir("/tmp/to", 0755);
+  close(open("/tmp/to-file", O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+  struct stat st;
+  if (stat(path, &st) < 0) return -1;
+  return mount(path, S_ISDIR(st.st_mode) ? "/tmp/to" : "/tmp/to-file", NULL, kMove, NULL);
+}
+static long clear(const char* path, uint64_t bits) {
+  struct mount_attr attr = {.attr_clr = bits};
+  return syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &attr, sizeof attr);
+}
+static long try_writable(const char* path) {
+  return clear(path, MOUNT_ATTR_RDONLY);
+}
+static long try_devices(const char* path) {
+  return clear(path, MOUNT_ATTR_NODEV);
+}
+
+static void mounts(char** paths) {
+  for (; *paths; paths++) {
+    printf("%s", *paths);
+    in_copy("umount", try_umount, *paths);
+    in_copy("detach", try_detach, *paths);
+    in_copy("remount", try_remount, *paths);
+    in_copy("superblock", try_superblock, *paths);
+    in_copy("writable", try_writable, *paths);
+    in_copy("devices", try_devices, *paths);
+    in_copy("move", try_move, *paths);
+    printf("\n");
+  }
+}
+
+static long fresh(const char* type) {
+  mkdir("/tmp/fresh", 0755);
+  return mount(type, "/tmp/fresh", type, 0, NULL);
+}
+static long bind_alone(const char* path) {
+  mkdir("/tmp/fresh", 0755);
+  return mount(path, "/tmp/fresh", NULL, kBind, NULL);
+}
+static long tree_alone(const char* path) {
+  return syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE);
+}
+// A copy of all of /proc, masks included: are the masks of the copy still fast?
+static long uncover_copy(const char* masked) {
+  mkdir("/tmp/fresh", 0755);
+  if (mount("/proc", "/tmp/fresh", NULL, kBind | kRecursive, NULL) < 0) return -1;
+  char path[256];
+  snprintf(path, sizeof path, "/tmp/fresh/%s", masked);
+  return umount2(path, kDetach);
+}
+static long write_v1(const char* file) {
+  mkdir("/tmp/fresh", 0755);
+  if (mount("none", "/tmp/fresh", "cgroup", 0, "memory") < 0) return -1;
+  char path[256];
+  snprintf(path, sizeof path, "/tmp/fresh/%s", file);
+  if (file[strlen(file) - 1] == '/') return mkdir(path, 0755);
+  return open(path, O_WRONLY);
+}
+static long new_hierarchy(const char* options) {
+  mkdir("/tmp/fresh", 0755);
+  return mount("none", "/tmp/fresh", "cgroup", 0, options);
+}
+
+static void masks(void) {
+  for (const char** type =
+           (const char*[]){"proc", "sysfs", "devtmpfs", "ext4", "securityfs", "debugfs", "tracefs", NULL};
+       *type; type++)
+    in_copy(*type, fresh, *type);
+  in_copy("bind-proc", bind_alone, "/proc");
+  in_copy("bind-root", bind_alone, "/");
+  in_copy("bind-sys", bind_alone, "/sys");
+  in_copy("tree-proc", tree_alone, "/proc");
+  in_copy("copy-keys", uncover_copy, "keys");
+  in_copy("copy-sys", uncover_copy, "sys");
+  in_copy("v1-limit", write_v1, "memory.limit_in_bytes");
+  in_copy("v1-tasks", write_v1, "tasks");
+  in_copy("v1-notify", write_v1, "notify_on_release");
+  in_copy("v1-agent", write_v1, "release_agent");
+  in_copy("v1-child", write_v1, "child/");
+  in_copy("v1-new", new_hierarchy, "none,name=tsct-probe");
+  in_copy("v1-new-agent", new_hierarchy, "none,name=tsct-probe,release_agent=/x");
+  printf("\n");
+}
+
+#define CALL(name, number, ...) printf("%s %s\n", name, name_of(syscall(number, __VA_ARGS__)))
+
+#ifdef __x86_64__
+static long call_i386(long number) {
+  long result;
+  __asm__ volatile("int $0x80"
+                   : "=a"(result)
+                   : "a"(number), "b"(-1L), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
+                   : "memory", "r8", "r9", "r10", "r11");
+  result = (int)result;
+  if (result < 0) errno = (int)-result;
+  return result;
+}
+#endif
+
+static void calls(void) {
+  CALL("unknown", 9999, 0);
+  CALL("bpf", SYS_bpf, 9999, 0, 0);
+  CALL("kexec_load", SYS_kexec_load, 0, 0, 0, -1L);
+  CALL("open_by_handle_at", SYS_open_by_handle_at, -1, 0, 0);
+  CALL("perf_event_open", SYS_perf_event_open, 0, 0, 0, -1, 0);
+  CALL("quotactl", SYS_quotactl, -1, "", 0, 0);
+  CALL("swapon", SYS_swapon, "/nothing", 0);
+  CALL("init_module", SYS_init_module, 0, 0, "");
+  CALL("pidfd_getfd", SYS_pidfd_getfd, -1, 0, 0);
+  CALL("mlock", SYS_mlock, 0, 0);
+  CALL("syslog", SYS_syslog, 10, 0, 0);
+  CALL("acct", SYS_acct, 0);
+  CALL("pkey_alloc", SYS_pkey_alloc, -1L, -1L);
+  CALL("clock_settime", SYS_clock_settime, -1L, 0);
+  CALL("getpid", SYS_getpid, 0);
+  CALL("io_uring_setup", SYS_io_uring_setup, 0, 0);
+  CALL("userfaultfd", SYS_userfaultfd, -1L);
+#ifdef __x86_64__
+  printf("i386:perf_event_open %s\n", name_of(call_i386(336)));
+  printf("i386:mlock %s\n", name_of(call_i386(150)));
+  printf("i386:unknown %s\n", name_of(call_i386(9999)));
+  printf("i386:getpid %s\n", name_of(call_i386(20)));
+#endif
+  printf("netlink:audit %s\n", name_of(socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)));
+  printf("netlink:route %s\n", name_of(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)));
+  printf("unix %s\n", name_of(socket(AF_UNIX, SOCK_STREAM, 0)));
+}
+
+static void open_each(char** paths) {
+  for (; *paths; paths++) {
+    int fd = open(*paths, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    char text[32] = "";
+    if (fd >= 0 && read(fd, text, 16) < 0) strcpy(text, strerrorname_np(errno));
+    printf("%s %s\n", *paths, fd < 0 ? strerrorname_np(errno) : *text ? text : "OK");
+  }
+}
+
+static void try_node(const char* dir, mode_t type, unsigned major, unsigned minor) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/tsct-node", dir);
+  printf("%s %c %u:%u %s\n", dir, type == S_IFBLK ? 'b' : 'c', major, minor,
+         name_of(mknod(path, type | 0666, makedev(major, minor))));
+  unlink(path);
+}
+
+static void nodes(char** dirs) {
+  for (; *dirs; dirs++) {
+    try_node(*dirs, S_IFBLK, 7, 0);
+    try_node(*dirs, S_IFCHR, 1, 1);
+    try_node(*dirs, S_IFCHR, 1, 3);
+    try_node(*dirs, S_IFCHR, 1, 11);
+  }
+}
+
+static void fatal(const char* what) {
+  printf("%s: %s\n", what, strerrorname_np(errno));
+  exit(1);
+}
+
+// A connection that still has something to send, and that close(2) waits an hour for (socket(7), SO_LINGER).
+static int blocking_socket(int* listener) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof at;
+  *listener = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(*listener, (void*)&at, size) < 0 || listen(*listener, 1) < 0) fatal("listen");
+  getsockname(*listener, (void*)&at, &size);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  struct linger linger = {1, 3600};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  connect(fd, (void*)&at, size);
+  static char zeros[1 << 16];
+  int quiet = 0;
+  while (quiet < 3) {  // until both buffers are full for good
+    if (write(fd, zeros, sizeof zeros) > 0) {
+      quiet = 0;
+    } else {
+      quiet++;
+      usleep(20000);
+    }
+  }
+  return fd;
+}
+
+static void notify(void) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), listener;
+  struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/run/host/notify"};
+  if (connect(fd, (void*)&to, sizeof to) < 0) fatal("connect");
+  int passed = blocking_socket(&listener);
+  char text[] = "STATUS=\x1b[31m\"\xff\x01";
+  struct iovec iov = {text, sizeof text - 1};
+  char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+  struct msghdr msg = {
+      .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct cmsghdr* head = CMSG_FIRSTHDR(&msg);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(head), &passed, sizeof passed);
+  int passing = (int)sendmsg(fd, &msg, 0);
+  printf("descriptor %s\n", name_of(passing));
+  fflush(stdout);
+  // Ours was the last but the one in the socket. Were it the very last, this process would be the one to
+  // block.
+  if (passing > 0) close(passed);
+  int sent = 0;
+  for (int i = 0; i < 20000; i++) sent += send(fd, text, sizeof text - 1, 0) > 0;
+  printf("sent %s\n", sent > 0 ? "OK" : "none");
+  fflush(stdout);
+  fclose(stdout);
+  sleep(20);
+}
+
+static void wait_forever(void) {
+  fflush(stdout);
+  for (;;) pause();
+}
+
+static void be_init(void) {
+  char text[256] = "";
+  long id = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+  if (id < 0 || syscall(SYS_keyctl, KEYCTL_DESCRIBE, id, text, sizeof text) < 0)
+    snprintf(text, sizeof text, "%s", strerrorname_np(errno));
+  printf("keyring %s\n", text);
+  printf("session %d group %d\n", getsid(0) == getpid(), getpgrp() == getpid());
+  int tty = open("/dev/tty", O_RDWR);
+  printf("tty %s\n", name_of(tty));
+  if (tty >= 0) close(tty);
+  int death = -1;
+  prctl(PR_GET_PDEATHSIG, &death);
+  printf("pdeathsig %d\n", death);
+  printf("ready\n");
+  wait_forever();
+}
+
+static void many_inotify(int count) {
+  int made = 0;
+  while (made < count && inotify_init1(IN_CLOEXEC) >= 0) made++;
+  printf("inotify %d %s\n", made, made == count ? "OK" : strerrorname_np(errno));
+  wait_forever();
+}
+
+static void wait_for_power(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPWR);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  exit(sigwaitinfo(&set, NULL) == SIGPWR ? 7 : 1);
+}
+
+static void deep(int count) {
+  char line[4096], path[4200];
+  FILE* own = fopen("/proc/self/cgroup", "r");
+  while (own && fgets(line, sizeof line, own))
+    if (!strncmp(line, "0::", 3)) break;
+  line[strcspn(line, "\n")] = 0;
+  snprintf(path, sizeof path, "/sys/fs/cgroup%s", line + 3);
+  if (chdir("/sys/fs/cgroup") < 0) fatal(path);
+  char name[201];
+  memset(name, 'x', 200);
+  name[200] = 0;
+  int made = 0;
+  while (made < count && mkdir(name, 0755) == 0 && chdir(name) == 0) made++;
+  printf("deep %d %s\n", made, made == count ? "OK" : strerrorname_np(errno));
+}
+
+int main(int argc, char** argv) {
+  const char* verb = argc > 1 ? argv[1] : "";
+  setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+  if (!strcmp(verb, "mounts")) mounts(argv + 2);
+  if (!strcmp(verb, "nested")) {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) fatal("unshare");
+    mounts(argv + 2);
+  }
+  if (!strcmp(verb, "masks")) masks();
+  if (!strcmp(verb, "calls")) calls();
+  if (!strcmp(verb, "open")) open_each(argv + 2);
+  if (!strcmp(verb, "mknod")) nodes(argv + 2);
+  if (!strcmp(verb, "notify")) notify();
+  if (!strcmp(verb, "init")) be_init();
+  if (!strcmp(verb, "hush")) {
+    for (int fd = 0; fd < 3; fd++) close(fd);
+    wait_forever();
+  }
+  if (!strcmp(verb, "stubborn")) {
+    prctl(PR_SET_PDEATHSIG, 0);
+    wait_forever();
+  }
+  if (!strcmp(verb, "sigwait")) wait_for_power();
+  if (!strcmp(verb, "inotify")) many_inotify(atoi(argv[2]));
+  if (!strcmp(verb, "deep")) deep(atoi(argv[2]));
+  if (!strcmp(verb, "owner")) {
+    uid_t uid;
+    if (ioctl(open(argv[2], O_RDONLY), NS_GET_OWNER_UID, &uid) < 0) fatal("ioctl");
+    printf("%u\n", uid);
+  }
+  if (!strcmp(verb, "keyring")) {
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "tsct-canary") < 0) fatal("keyctl");
+    execvp(argv[2], argv + 2);
+    fatal(argv[2]);
+  }
+  return 0;
+}
