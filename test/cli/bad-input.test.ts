@@ -33,9 +33,9 @@ describe('bad input', () => {
   });
 
   it.each([
-    [['create', 'web', '--set', 'Exec.Hostnam=x'], 1, 'did you mean Hostname= in [Exec]?'],
+    [['create', 'web', '--set', 'Exec.Hostnam=x'], 2, 'did you mean Hostname= in [Exec]?'],
     [['create', 'web', '--set', 'Exec'], 2, 'Section.Key=VALUE'],
-    [['create', 'web', '--set', 'Start.Order=often'], 1, 'Order='],
+    [['create', 'web', '--set', 'Start.Order=often'], 2, 'Order='],
     [['create', 'web', '--template', 'nope'], 2, 'busybox'],
     [['create', 'web', '--rootfs', '/nonexistent'], 2, 'no such file or directory'],
     [['create', 'web', '--rootfs', '/x', '--template', 'busybox'], 2, 'rootfs'],
