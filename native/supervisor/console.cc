@@ -102,6 +102,15 @@ void open_console(Supervisor& s, int master) {
   set_clients_reading(s, true);
 }
 
+// The file went with its directory: what comes from now on is kept in the new one.
+void reopen_console_log(Supervisor& s) {
+  if (s.console < 0 || faccessat(s.run_dir, "console.log", F_OK, 0) == 0) return;
+  if (s.console_log >= 0) close(s.console_log);
+  s.console_log = -1;
+  s.console_log_bytes = 0;
+  open_log(s);
+}
+
 void on_console(Supervisor& s, uint32_t events) {
   if (events & EPOLLOUT) {
     flush_pending(s);

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <initializer_list>
+
 #include "supervisor/supervisor.h"
 #include "supervisor/tags.h"
 #include "sys/socket.h"
@@ -217,6 +219,17 @@ bool open_control(Supervisor& s, Line& error) {
   }
   watch(s, s.listener, EPOLLIN, kTagListener);
   return true;
+}
+
+// Run directory or socket were taken away under us: both anew. Who is connected stays so.
+void reopen_control(Supervisor& s) {
+  if (s.settings_size == 0) return;
+  for (int* fd : {&s.listener, &s.lock, &s.run_dir}) {
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+  }
+  Line error;
+  if (open_control(s, error)) reopen_console_log(s);
 }
 
 void accept_client(Supervisor& s) {

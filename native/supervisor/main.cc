@@ -98,6 +98,10 @@ void on_signal(Supervisor& s) {
       on_child(s);
       continue;
     }
+    if (info.ssi_signo == SIGUSR1) {
+      reopen_control(s);
+      continue;
+    }
     // SIGTERM: of the host's service manager, or an admin's kill. The second means now.
     s.requested = true;
     if (++s.terminations > 1) {
@@ -146,6 +150,7 @@ int main() {
   sigaddset(&mask, SIGCHLD);
   sigaddset(&mask, SIGTERM);
   sigaddset(&mask, SIGINT);
+  sigaddset(&mask, SIGUSR1);
   sigprocmask(SIG_BLOCK, &mask, nullptr);
   s.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   s.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

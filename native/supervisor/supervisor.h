@@ -85,6 +85,7 @@ void on_timer(Supervisor& s);
 
 // control.cc
 bool open_control(Supervisor& s, Line& error);
+void reopen_control(Supervisor& s);
 void accept_client(Supervisor& s);
 void on_client(Supervisor& s, Client& c, uint32_t events);
 void publish(Supervisor& s, const char* json_line);
@@ -94,6 +95,7 @@ const char* state_name(const Supervisor& s);
 
 // console.cc
 void open_console(Supervisor& s, int master);
+void reopen_console_log(Supervisor& s);
 void on_console(Supervisor& s, uint32_t events);
 void console_input(Supervisor& s, Client& c);
 void resize_console(Supervisor& s, int rows, int columns);

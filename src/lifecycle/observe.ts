@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { groupOf, supervisorIn } from '../state/groups.js';
 import type { RunState, Status } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 
@@ -13,16 +14,26 @@ export interface Observed {
   readonly debris: boolean;
 }
 
-/** Asks; costs one stat for a stopped container. */
+/** Asks; costs a few stats for a stopped container. */
 export async function observe(ctx: Context, name: string): Promise<Observed> {
-  if (!existsSync(ctx.layout.runDir(name))) return { state: 'stopped', debris: false };
+  const socket = ctx.layout.controlSocket(name);
+  const group = groupOf(ctx.layout.key(name));
+  if (!existsSync(ctx.layout.runDir(name)) && group === undefined) return { state: 'stopped', debris: false };
   const { askStatus } = await import('../supervisor/client.js'); // not for a host where nothing runs
-  const presence = await askStatus(ctx.layout.controlSocket(name));
+  let presence = await askStatus(socket);
+  if (presence.is === 'absent' && group !== undefined) {
+    const supervisor = supervisorIn(group);
+    if (supervisor !== undefined) {
+      const { reopenControl } = await import('../supervisor/reopen.js');
+      presence = await reopenControl(socket, supervisor);
+    }
+  }
   if (presence.is === 'alive') {
     return { state: publicState(presence.status.state), status: presence.status, debris: false };
   }
-  // The directory may have gone meanwhile: an orderly end.
-  return { state: 'stopped', debris: existsSync(ctx.layout.runDir(name)) };
+  // Both may have gone meanwhile: an orderly end.
+  const debris = existsSync(ctx.layout.runDir(name)) || groupOf(ctx.layout.key(name)) !== undefined;
+  return { state: 'stopped', debris };
 }
 
 /** `restarting` is a detail of the supervisor: to the user it is starting (again). */

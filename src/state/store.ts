@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { keysWithGroup } from './groups.js';
 import { checkName, isValidName } from './names.js';
 
 /** Prefix of a directory that is not to be listed: destroy has not yet removed it, or create not yet named it. */
@@ -134,14 +135,17 @@ export class Store {
     return readEntries(dir).map((entry) => join(dir, entry.name));
   }
 
-  /** Run directories of this root that are there, by container name: what is running, starting or crashed. */
+  /**
+   * Containers of this root that have a run directory, or a cgroup if somebody took that away: what is running,
+   * starting or crashed.
+   */
   async runDirs(runRoot: string): Promise<string[]> {
     const suffix = this.layout.hash ? `_${this.layout.hash}` : '';
     const keys = await readdir(runRoot).catch((error: unknown) => {
       if (isErrno(error, 'ENOENT')) return [];
       throw error;
     });
-    return keys
+    return [...new Set([...keys, ...keysWithGroup()])]
       .filter((key) => key.endsWith(suffix) && isValidName(key.slice(0, key.length - suffix.length)))
       .map((key) => key.slice(0, key.length - suffix.length));
   }
