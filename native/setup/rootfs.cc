@@ -52,6 +52,16 @@ void attach_layers(const RootfsPlan& rootfs, int userns_fd) {
   attach_mount(upper.get(), open_staged("up").get(), "mount layer", rootfs.upper_dir);
 }
 
+// The kernel does not say why it could not make the work directory.
+[[noreturn]] static void refuse_readonly(const RootfsPlan& rootfs) {
+  struct statvfs disk;
+  bool full = ::statvfs(staged("up").c_str(), &disk) == 0 && (disk.f_bavail == 0 || disk.f_favail == 0);
+  refuse("mount overlay", rootfs.upper_dir,
+         full ? "there is no room for its work directory"
+              : "the kernel mounted it read-only: its work directory cannot be used on this file system",
+         full ? ENOSPC : EROFS);
+}
+
 UniqueFd mount_overlay(const RootfsPlan& rootfs) {
   std::string lower;
   for (size_t i = rootfs.layers.size(); i-- > 0;)
@@ -63,9 +73,7 @@ UniqueFd mount_overlay(const RootfsPlan& rootfs) {
   UniqueFd mount = new_filesystem("overlay", "tsct", options, "mount overlay");
   struct statvfs fs;
   check(::fstatvfs(mount.get(), &fs), "mount overlay", "fstatvfs");
-  if (fs.f_flag & ST_RDONLY)
-    refuse("mount overlay", rootfs.upper_dir,
-           "the kernel mounted it read-only: its work directory cannot be used on this file system", EROFS);
+  if (fs.f_flag & ST_RDONLY) refuse_readonly(rootfs);
   return mount;
 }
 
