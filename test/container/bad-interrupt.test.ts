@@ -1,0 +1,91 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { chance, LONG, points, SEED } from '../support/chance.js';
+import { changes, contentsOf, expectClear } from '../support/failures.js';
+import { leftOver } from '../support/leftovers.js';
+import { temporaryDirectory } from '../support/small-root.js';
+import { SLOWNESS, useRoot } from '../support/temp-root.js';
+import { spawnTsct } from '../support/tsct.js';
+
+const root = useRoot();
+const random = chance();
+const HITS = LONG ? 60 : 4;
+
+beforeAll(async () => {
+  await root.ok(['create', 'image']);
+});
+
+interface Hit {
+  /** It ended before the signal came, or in spite of it: the work is done. */
+  readonly done: boolean;
+  readonly when: string;
+}
+
+/** Interrupts a command, which must end by itself, and say that it undid all or be through. */
+async function hit(args: readonly string[], atMs: number, signal: NodeJS.Signals): Promise<Hit> {
+  const before = contentsOf(root.path);
+  const traces = root.traces();
+  const command = spawnTsct(args, { root: root.path });
+  await sleep(atMs);
+  command.kill(signal);
+  const result = await command;
+  const when = `${args.join(' ')} ${signal} after ${Math.round(atMs)} ms, seed ${SEED}: ${result.stderr}`;
+  if (result.exitCode === 0) return { done: true, when };
+  // Before the command has begun to listen (Node is still loading) the signal ends it, and there is nothing to undo.
+  if (result.exitCode !== undefined) {
+    expect(result.exitCode, when).toBe(130);
+    expectClear({ exitCode: 130, stdout: '', stderr: String(result.stderr), json: () => ({}) as never });
+    expect(result.stderr, when).toMatch(/^Error: interrupted; everything was undone$/m);
+  }
+  expect(leftOver(traces, root.traces()), when).toEqual([]);
+  expect(changes(before, contentsOf(root.path)), when).toEqual([]);
+  return { done: false, when };
+}
+
+async function walk(args: readonly string[], undo: readonly string[]): Promise<void> {
+  const begin = performance.now();
+  await root.ok(args);
+  const wholeMs = performance.now() - begin;
+  await root.ok(undo);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const atMs of points(HITS, 0.4 * wholeMs, 1.02 * wholeMs, random)) {
+      const { done } = await hit(args, atMs, signal);
+      if (done) await root.ok(undo);
+    }
+  }
+  await root.ok(args);
+  await root.ok(undo);
+}
+
+describe('Ctrl-C and SIGTERM leave all done or nothing', {
+  timeout: (LONG ? 3_600_000 : 200_000) * SLOWNESS,
+}, () => {
+  test('create from a template', () => walk(['create', 'box'], ['destroy', 'box']));
+
+  test('create from a tar, and no layer half unpacked', async () => {
+    const tar = join(await temporaryDirectory(), 'tar.gz');
+    await execa('tar', ['-C', '/usr/share', '-czf', tar, 'zoneinfo', 'perl', 'python3'], { reject: false });
+    await walk(['create', 'box', '--rootfs', tar], ['destroy', 'box']);
+    const layers = readdirSync(join(root.layout.store, 'layers'));
+    expect(layers.filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('start', async () => {
+    await root.ok(['create', 'box']);
+    await walk(['start', 'box'], ['stop', '--kill', 'box']);
+  });
+
+  test('start --wait of a guest that never gets ready: it goes on running, as a start that is through', async () => {
+    await root.ok(['create', 'box', '--set', 'Exec.NotifyReady=yes']);
+    const command = spawnTsct(['start', 'box', '--wait'], { root: root.path });
+    await sleep(3000 * SLOWNESS);
+    command.kill('SIGINT');
+    await command;
+    expect((await root.ok(['info', 'box', '--json'])).json<{ state: string }>().state).toMatch(
+      /running|stopped/,
+    );
+  });
+});
