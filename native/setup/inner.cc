@@ -80,9 +80,10 @@ UniqueFd open_console(const Channel& outer) {
 }
 
 // Standard streams, but not the controlling terminal, as a kernel starts its init: the getty that init runs
-// on /dev/console has to be able to take it.
+// on /dev/console has to be able to take it. No setsid either: a session leader takes any terminal that it
+// opens without O_NOCTTY, as sysvinit opens /dev/console; the kernel's own console is exempt from that
+// (tty_open()), a pty is not. Inits call setsid themselves once they have looked at their console.
 void take_console(int slave) {
-  check(::setsid(), "open console", "setsid");
   for (int fd = 0; fd < 3; fd++) check(::dup2(slave, fd), "open console", "dup2");
 }
 

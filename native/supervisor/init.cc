@@ -214,20 +214,28 @@ bool ask_init(Supervisor& s, bool* hopeless) {
   return true;
 }
 
-// Some inits keep the console as their own controlling terminal, or leave it to a session that is still
-// there: a getty then cannot take it (TIOCSCTTY steals only for CAP_SYS_ADMIN of the host), and offers its
-// login all the same.
-bool is_getty_on_console(pid_t pid, const char* stat, const char* name_end) {
-  const char* name = strchr(stat, '(');
-  const char* found = name ? strstr(name, "getty") : nullptr;
-  if (!found || found > name_end) return false;
+namespace {
+// What offers a login: a getty or what it has become; and the shell that a plain init runs on its console by
+// itself. A script of an init that takes the console for its messages (sysvinit's rc, in a session of its
+// own) does not.
+bool offers_login(const Supervisor& s, const char* comm, pid_t parent) {
+  if (strstr(comm, "getty") || !strcmp(comm, "login") || !strcmp(comm, "sulogin")) return true;
+  bool plain = s.init_kind == InitKind::kBusybox || s.init_kind == InitKind::kUnknown;
+  size_t length = strlen(comm);
+  return plain && parent == s.init && length >= 2 && !strcmp(comm + length - 2, "sh");
+}
+
+// An init that opened its console as session leader keeps it as its own terminal (runit): its getty has it
+// open only.
+bool reads_console(pid_t pid) {
   Text<64> path;
   path.add("/proc/").number(pid).add("/fd/0");
   struct stat st;
   return ::stat(path.c_str(), &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(136, 0);
 }
+}  // namespace
 
-// A getty has the console, or anybody has it as controlling terminal: init got as far as offering a login.
+// A login is offered by somebody who has the console as controlling terminal, or reads it.
 bool console_has_getty(const Supervisor& s) {
   Path path;
   path.add(s.setting("payload")).add("/cgroup.procs");
@@ -247,11 +255,15 @@ bool console_has_getty(const Supervisor& s) {
     if (!read_proc(pid, "stat", stat, sizeof stat)) continue;
     char* after = strrchr(stat, ')');
     if (!after) continue;
-    // proc_pid_stat(5): ") S ppid pgrp session tty_nr"
+    // proc_pid_stat(5): "pid (comm) S ppid pgrp session tty_nr"
+    *after = 0;
+    const char* comm = strchr(stat, '(');
     char* field = after + 3;
-    long value = 0;
-    for (int i = 0; i < 4; i++) value = strtol(field, &field, 10);
-    if (value == static_cast<long>(makedev(136, 0)) || is_getty_on_console(pid, stat, after)) return true;
+    pid_t parent = static_cast<pid_t>(strtol(field, &field, 10));
+    long terminal = 0;
+    for (int i = 0; i < 3; i++) terminal = strtol(field, &field, 10);
+    bool has_console = terminal == static_cast<long>(makedev(136, 0)) || reads_console(pid);
+    if (comm && offers_login(s, comm + 1, parent) && has_console) return true;
   }
   return false;
 }
