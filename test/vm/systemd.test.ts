@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import { createGuest, info } from '../guest/boot.js';
 import { useRoot } from '../support/temp-root.js';
+import { CHECKOUT } from '../support/tsct.js';
 
 // A host whose init is systemd and whose cgroups are v2 alone: what is done by D-Bus there, and how guests end with it.
 const root = useRoot();
@@ -48,4 +50,24 @@ test('stopping tsct.slice ends guests cleanly: their own log says so', async () 
     /Reached target.*[Pp]ower.?[Oo]ff|System is powering down/,
   );
   await root.ok(['stop', 'deb']);
+});
+
+test('where systemd is not to be seen, cgroup v2 is used directly', async () => {
+  const hidden = (...args: readonly string[]) =>
+    execa(
+      'unshare',
+      ['--mount', 'sh', '-c', 'mount -t tmpfs none /run/systemd && exec "$@"', 'sh', process.execPath].concat(
+        join(CHECKOUT, 'bin/tsct.js'),
+        args,
+      ),
+      { env: { TSCT_ROOT: root.path }, stdin: 'ignore' },
+    );
+  await hidden('start', 'small', '--wait');
+  const { pid } = await info(root, 'small');
+  const base = `/tsct/${root.layout.key('small')}`;
+  expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim()).toBe(`0::${base}/payload`);
+  expect(readFileSync(`/sys/fs/cgroup${base}/payload/cgroup.controllers`, 'utf8')).toContain('memory');
+  expect(await root.sh('small', 'cat /proc/self/cgroup')).toBe('0::/.tsct-exec');
+  await hidden('stop', 'small');
+  expect(existsSync('/sys/fs/cgroup/tsct')).toBe(false);
 });
