@@ -48,9 +48,6 @@ void bring_up_loopback() {
 void set_up_namespaces(const LaunchPlan& plan) {
   check(::sethostname(plan.hostname.c_str(), plan.hostname.size()), "set hostname", "sethostname",
         plan.hostname);
-  // After clone put it into the payload group: that is what /proc/1/cgroup then calls "/"
-  // (cgroup_namespaces(7)).
-  check(::unshare(CLONE_NEWCGROUP), "make cgroup namespace", "unshare");
   bring_up_loopback();
   if (plan.personality_linux32) check(::personality(PER_LINUX32), "set personality", "personality");
 }
