@@ -23,12 +23,12 @@ const tsct = new Tsct(disk.path);
 const managers = present();
 const results: Results = new Map();
 try {
-  await prepare();
   const count = Number(flags.rounds);
-  await operations.startAndStop(managers, count, results);
-  await operations.whileRunning(managers, count, results);
-  await operations.listing(managers, count, results);
-  await operations.ownBars(tsct, count, results);
+  await stage('guests', prepare);
+  await stage('start and stop', () => operations.startAndStop(managers, count, results));
+  await stage('exec, memory', () => operations.whileRunning(managers, count, results));
+  await stage('list', () => operations.listing(managers, count, results));
+  await stage("tsct's own bars", () => operations.ownBars(tsct, count, results));
 } finally {
   for (const manager of managers) {
     for (const name of [TINY, DEBIAN]) await manager.destroy(name);
@@ -47,6 +47,11 @@ function present(): Manager[] {
     ...(Nspawn.here() ? [new Nspawn(disk.path)] : []),
   ];
   return all.filter((manager) => manager.name === 'tsct' || asked.includes(manager.name));
+}
+
+async function stage(what: string, job: () => Promise<void>): Promise<void> {
+  console.error(`bench: ${what}`);
+  await job();
 }
 
 async function prepare(): Promise<void> {
