@@ -17,8 +17,8 @@ export function reportError(thrown: unknown, argv: readonly string[]): number {
   if (isOclif(error) && error.code === 'EEXIT') return error.oclif.exit ?? ExitCode.Done;
   const options = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const errors = error instanceof TsctErrors ? error.errors : [error];
-  if (options.includes('--json')) process.stdout.write(`${JSON.stringify(toJson(errors))}\n`);
-  else process.stderr.write(errors.map(toText).join(''));
+  if (options.includes('--json')) process.stdout.write(`${JSON.stringify(toJson(errors, options))}\n`);
+  else process.stderr.write(errors.map((one) => toText(one, options)).join(''));
   return argv[0] === 'exec' ? TOOL_FAILED_EXIT : exitCode(error);
 }
 
@@ -29,22 +29,22 @@ function exitCode(error: unknown): number {
   return ExitCode.Failed;
 }
 
-function toText(error: unknown): string {
+function toText(error: unknown, argv: readonly string[]): string {
   if (error instanceof TsctError) {
     return `Error: ${error.message}\n${error.hint ? `Hint: ${error.hint}\n` : ''}`;
   }
-  if (isAbort(error)) return 'Error: interrupted; everything was undone\n';
+  if (isAbort(error)) return `Error: ${interruption(argv)}\n`;
   if (isOclif(error)) return `Error: ${usageMessage(error)}\n`;
   const stack = error instanceof Error ? error.stack : String(error);
   return `Error: this is a bug in tsct, please report it with these lines:\n${stack}\n`;
 }
 
-function toJson(errors: readonly unknown[]): unknown {
+function toJson(errors: readonly unknown[], argv: readonly string[]): unknown {
   const [first, ...others] = errors.map((error) => {
     if (error instanceof TsctError) {
       return { code: error.code, message: error.message, ...(error.hint ? { hint: error.hint } : {}) };
     }
-    if (isAbort(error)) return { code: 'TSCT_INTERRUPTED', message: 'interrupted; everything was undone' };
+    if (isAbort(error)) return { code: 'TSCT_INTERRUPTED', message: interruption(argv) };
     if (isOclif(error)) return { code: 'TSCT_USAGE', message: usageMessage(error) };
     return { code: 'TSCT_BUG', message: error instanceof Error ? String(error.stack) : String(error) };
   });
@@ -59,6 +59,15 @@ function usageMessage(error: Error): string {
       (_, id: string) => `"${id.replaceAll(':', ' ')}" is not a tsct command`,
     );
   return `${message}\nSee tsct help`;
+}
+
+/** A command that has come as far as waiting, or never changes anything, has undone nothing. */
+function interruption(argv: readonly string[]): string {
+  const undoes = argv[0] === 'create' || argv[0] === 'start';
+  const waits = argv.some((word) => ['--wait', '-w', '--start'].includes(word));
+  return undoes && !waits
+    ? 'interrupted; everything was undone'
+    : 'interrupted; see how things are: tsct list';
 }
 
 function isAbort(error: unknown): boolean {
