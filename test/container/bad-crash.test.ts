@@ -7,13 +7,16 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { chance, LONG, points, SEED } from '../support/chance.js';
 import { expectClear } from '../support/failures.js';
 import { leftOver } from '../support/leftovers.js';
+import { systemdHost, testNeeding } from '../support/requires.js';
 import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 import { CHECKOUT, spawnTsct } from '../support/tsct.js';
 
 const root = useRoot();
+/** They take the supervisor for a child of the command line, or start one themselves. */
+const testOfChildren = testNeeding(systemdHost());
 const random = chance();
 const WALK_MS = (LONG ? 3_600_000 : 300_000) * SLOWNESS;
-const HITS = LONG ? 100 : 4;
+const HITS = LONG ? 100 : SLOWNESS > 1 ? 1 : 2;
 
 interface Info {
   readonly state: string;
@@ -103,20 +106,24 @@ describe('kill -9 of the command line', { timeout: WALK_MS }, () => {
       },
     ));
 
-  test('a start after one that was killed half-way waits for its supervisor, and finds it running', async () => {
-    await root.ok(['create', 'box']);
-    const first = spawnTsct(['start', 'box'], { root: root.path });
-    const supervisor = await childOf(first.pid ?? 0, 'tsct-supervisor', first);
-    process.kill(supervisor, 'SIGSTOP'); // before it has said anything, or made a directory
-    first.kill('SIGKILL');
-    await first;
-    const second = root.run(['start', 'box']);
-    expect(await Promise.race([second, sleep(2000 * SLOWNESS, 'waits')])).toBe('waits');
-    process.kill(supervisor, 'SIGCONT');
-    const { exitCode, stderr } = await second;
-    expect(exitCode, stderr).toBe(0);
-    expect((await info('box')).supervisorPid).toBe(supervisor);
-  });
+  testOfChildren(
+    'a start after one that was killed half-way waits for its supervisor, and finds it running',
+    async () => {
+      await root.ok(['create', 'box']);
+      const first = spawnTsct(['start', 'box'], { root: root.path });
+      const supervisor = await childOf(first.pid ?? 0, 'tsct-supervisor', first);
+      const setup = await childOf(supervisor, 'tsct-setup', first);
+    process.kill(setup, 'SIGSTOP'); // before there is anything that others could see
+      first.kill('SIGKILL');
+      await first;
+      const second = root.run(['start', 'box']);
+      expect(await Promise.race([second, sleep(2000 * SLOWNESS, 'waits')])).toBe('waits');
+      process.kill(setup, 'SIGCONT');
+      const { exitCode, stderr } = await second;
+      expect(exitCode, stderr).toBe(0);
+      expect((await info('box')).supervisorPid).toBe(supervisor);
+    },
+  );
 
   test('stop leaves it running or stopped, and the next stop works', () =>
     walk(
@@ -195,10 +202,10 @@ async function childOf(parent: number, comm: string, alive: Promise<unknown>): P
 const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<Info>();
 
 describe('kill -9 of native programs', { timeout: WALK_MS }, () => {
-  test('the supervisor, all through a start', async () => {
+  testOfChildren('the supervisor, all through a start', async () => {
     await root.ok(['create', 'box', '--start']);
     await root.ok(['stop', '--kill', 'box']);
-    for (const atMs of points(LONG ? 200 : 12, 0, 40 * SLOWNESS, random)) {
+    for (const atMs of points(LONG ? 200 : HITS * 3, 0, 40 * SLOWNESS, random)) {
       const supervisor = launchSupervisor('box');
       const ended = new Promise((resolve) => supervisor.once('exit', resolve));
       await sleep(atMs);
@@ -228,7 +235,7 @@ describe('kill -9 of native programs', { timeout: WALK_MS }, () => {
 
   test('the supervisor, all through a reboot and a teardown', async () => {
     await root.ok(['create', 'box']);
-    for (const atMs of points(LONG ? 100 : 6, 0, 60 * SLOWNESS, random)) {
+    for (const atMs of points(LONG ? 100 : HITS, 0, 60 * SLOWNESS, random)) {
       for (const signal of ['reboot', 'kill'] as const) {
         await root.ok(['start', 'box']);
         const { pid, supervisorPid } = await info('box');
@@ -245,10 +252,10 @@ describe('kill -9 of native programs', { timeout: WALK_MS }, () => {
     }
   });
 
-  test('tsct-setup, all through a start: the start fails and says so, or was through', async () => {
+  testOfChildren('tsct-setup, all through a start: the start fails and says so, or was through', async () => {
     await root.ok(['create', 'box']);
     let hit = 0;
-    for (const atMs of points(LONG ? 100 : 6, 0, 10 * SLOWNESS, random)) {
+    for (const atMs of points(LONG ? 100 : HITS, 0, 10 * SLOWNESS, random)) {
       const start = spawnTsct(['start', 'box'], { root: root.path });
       const supervisor = await childOf(start.pid ?? 0, 'tsct-supervisor', start);
       const setup = await childOf(supervisor, 'tsct-setup', start);

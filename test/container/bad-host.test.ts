@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { groupOf } from '../../src/state/groups.js';
 import { refused } from '../support/failures.js';
+import { systemdHost, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
 const root = useRoot();
@@ -63,23 +64,26 @@ describe('things of a running container that somebody takes away', () => {
     expect(outside()).toEqual([]);
   });
 
-  test('its cgroups, its processes moved out of them: it stops all the same', async () => {
-    const group = groupOf(root.layout.key('box')) ?? '';
-    const top = group.replace(/\/tsct\/.*/, '');
-    for (const leaf of ['payload', 'supervisor']) {
-      for (const pid of readFileSync(join(group, leaf, 'cgroup.procs'), 'utf8')
-        .split('\n')
-        .filter(Boolean)) {
-        writeFileSync(join(top, 'cgroup.procs'), pid);
+  testNeeding(systemdHost())(
+    'its cgroups, its processes moved out of them: it stops all the same',
+    async () => {
+      const group = groupOf(root.layout.key('box')) ?? '';
+      const top = group.replace(/\/tsct\/.*/, '');
+      for (const leaf of ['payload', 'supervisor']) {
+        for (const pid of readFileSync(join(group, leaf, 'cgroup.procs'), 'utf8')
+          .split('\n')
+          .filter(Boolean)) {
+          writeFileSync(join(top, 'cgroup.procs'), pid);
+        }
+        await execa('find', [join(group, leaf), '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
       }
-      await execa('find', [join(group, leaf), '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
-    }
-    rmdirSync(group);
-    expect((await info()).state).toBe('running');
-    await root.ok(['stop', 'box', '--timeout', '5']);
-    expect((await info()).state).toBe('stopped');
-    expect(outside()).toEqual([]);
-  });
+      rmdirSync(group);
+      expect((await info()).state).toBe('running');
+      await root.ok(['stop', 'box', '--timeout', '5']);
+      expect((await info()).state).toBe('stopped');
+      expect(outside()).toEqual([]);
+    },
+  );
 
   test('its directory in the state root: it is stopped by name no more, but its supervisor ends clean', async () => {
     renameSync(root.layout.containerDir('box'), join(root.path, '.elsewhere'));

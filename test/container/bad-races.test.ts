@@ -8,7 +8,7 @@ import { SLOWNESS, useRoot } from '../support/temp-root.js';
 import type { TsctResult } from '../support/tsct.js';
 
 const root = useRoot();
-const ROUNDS = LONG ? 50 : 3;
+const ROUNDS = LONG ? 50 : SLOWNESS > 1 ? 1 : 2;
 const MANY_MS = 300_000 * SLOWNESS;
 
 interface Listed {
@@ -86,10 +86,13 @@ describe('two commands at once', { timeout: MANY_MS }, () => {
   });
 });
 
-test('50 containers at once: created, started by one command, stopped, destroyed', {
+/** As many as the issue names; an emulated machine has ten times less to give. */
+const MANY = SLOWNESS > 1 ? 10 : 50;
+
+test(`${MANY} containers at once: created, started by one command, stopped, destroyed`, {
   timeout: MANY_MS,
 }, async () => {
-  const names = Array.from({ length: 50 }, (_, i) => `many${i}`);
+  const names = Array.from({ length: MANY }, (_, i) => `many${i}`);
   const timeoutMs = 200_000 * SLOWNESS;
   const times: string[] = [];
   const timed = async (what: string, work: () => Promise<unknown>) => {
@@ -108,7 +111,7 @@ test('50 containers at once: created, started by one command, stopped, destroyed
   await timed('created', () => each(['--set', 'Start.Autostart=yes']));
   await timed('started', () => root.ok(['start', '--all'], { timeoutMs }));
   const running = (await list()).filter(({ state }) => state === 'running');
-  expect(running).toHaveLength(50);
+  expect(running).toHaveLength(MANY);
   const bases = await Promise.all(
     names
       .slice(0, 10)
@@ -119,7 +122,7 @@ test('50 containers at once: created, started by one command, stopped, destroyed
   expect((await list()).filter(({ state }) => state !== 'stopped')).toEqual([]);
   expect([...root.traces()].filter((trace) => !trace.startsWith('file '))).toEqual([]);
   await timed('destroyed', () => root.ok(['destroy', ...names], { timeoutMs }));
-  console.log(`50 containers: ${times.join(', ')}`);
+  console.log(`${MANY} containers: ${times.join(', ')}`);
 });
 
 describe('an id range that somebody has', () => {

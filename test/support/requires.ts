@@ -1,13 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { type TestContext, type TestFunction, test } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { type TestContext, type TestFunction, type TestOptions, test } from 'vitest';
 
 /** Why a test cannot run here; absent: it can. Said in the list of skips at the end of the run. */
 export type Reason = string | undefined;
 
 /** A test that runs when every reason is absent, else is skipped and says why. */
-export function testNeeding(...reasons: readonly Reason[]): (name: string, run: TestFunction) => void {
+export function testNeeding(
+  ...reasons: readonly Reason[]
+): (name: string, run: TestFunction, options?: TestOptions) => void {
   const reason = reasons.find((one) => one !== undefined);
-  if (reason === undefined) return (name, run) => void test(name, run);
+  if (reason === undefined) return (name, run, options = {}) => void test(name, options, run);
   return (name) => void test(name, (context: TestContext) => context.skip(reason));
 }
 
@@ -18,4 +21,15 @@ export function noRoot(): Reason {
 export function noFilesystem(type: string): Reason {
   const known = readFileSync('/proc/filesystems', 'utf8').split(/\s+/).includes(type);
   return known ? undefined : `this kernel has no ${type}`;
+}
+
+/** Programs are found by a shell, as users find them. */
+export function noProgram(program: string): Reason {
+  const found = spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+  return found ? undefined : `needs the program ${program}`;
+}
+
+/** sd_booted(3): there a supervisor is a service of systemd's, not a child of ours. */
+export function systemdHost(): Reason {
+  return existsSync('/run/systemd/system') ? 'needs a host that is not run by systemd' : undefined;
 }
