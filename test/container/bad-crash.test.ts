@@ -113,7 +113,7 @@ describe('kill -9 of the command line', { timeout: WALK_MS }, () => {
       const first = spawnTsct(['start', 'box'], { root: root.path });
       const supervisor = await childOf(first.pid ?? 0, 'tsct-supervisor', first);
       const setup = await childOf(supervisor, 'tsct-setup', first);
-    process.kill(setup, 'SIGSTOP'); // before there is anything that others could see
+      process.kill(setup, 'SIGSTOP'); // before there is anything that others could see
       first.kill('SIGKILL');
       await first;
       const second = root.run(['start', 'box']);
