@@ -54,6 +54,11 @@ const HINTS: readonly Rule[] = [
     hint: 'the file system of the state root cannot be id-mapped by this kernel: see tsct check',
   },
   {
+    step: /^bind /,
+    errno: ['EINVAL', 'EPERM'],
+    hint: 'its file system, or one mounted below it, cannot be id-mapped: add :noidmap, or :norbind to leave those out',
+  },
+  {
     step: /cgroup/,
     errno: ['ENOENT', 'EROFS', 'EACCES', 'EPERM'],
     exitCode: ExitCode.HostLacks,
