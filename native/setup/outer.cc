@@ -169,8 +169,10 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   attach_layers(plan.rootfs, userns.get());
   UniqueFd root_mount;
   if (!plan.rootfs.overlay) {
+    // One for the mounter to see, one to attach once it has looked: a detached mount cannot be copied
+    // before 6.15.
+    attach_root(mount_directory(plan.rootfs, userns.get()).get());
     root_mount = mount_directory(plan.rootfs, userns.get());
-    attach_root(clone_mount(root_mount.get(), false, "mount root", plan.rootfs.path).get());
   }
   stage_extra_overlays(plan, userns.get());
   to_inner.send(Step::kLayersReady);
