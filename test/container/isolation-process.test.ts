@@ -125,8 +125,8 @@ describe('PID 1, whoever started it', () => {
     expect(own).toEqual({ nice: '0', io: 'none', oomScoreAdj: '0', cpus, personality: '00000000' });
   });
 
-  test('leads a session without a controlling terminal, which a getty has to take', () => {
-    expect(said).toMatchObject({ session: '1 group 1', tty: 'ENXIO' });
+  test('leads no session, as a kernel starts its init, and has no terminal: a getty has to take it', () => {
+    expect(said).toMatchObject({ session: '0 group 0', tty: 'ENXIO' });
   });
 
   test('dies with its supervisor', () => {
