@@ -1,0 +1,37 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CHECKOUT, tsctOk } from '../support/tsct.js';
+
+// The units of contrib/ as a user installs them: with the default state root, which is the machine's own here.
+const systemctl = (...args: readonly string[]) => execa('systemctl', [...args]);
+const state = async (name: string) =>
+  (await tsctOk(['info', name, '--json'])).json<{ state: string }>().state;
+
+beforeAll(async () => {
+  for (const unit of ['tsct.service', 'tsct@.service']) {
+    cpSync(join(CHECKOUT, 'contrib/systemd', unit), join('/etc/systemd/system', unit));
+  }
+  await systemctl('daemon-reload');
+  await tsctOk(['create', 'boots', '--template', 'busybox', '--set', 'Start.Autostart=yes']);
+  await tsctOk(['create', 'alone', '--template', 'busybox']);
+});
+
+afterAll(async () => {
+  await tsctOk(['destroy', '--force', 'boots', 'alone']);
+});
+
+test('tsct.service starts what is to start by itself, and stops everything', async () => {
+  await systemctl('start', 'tsct.service');
+  expect([await state('boots'), await state('alone')]).toEqual(['running', 'stopped']);
+  await systemctl('stop', 'tsct.service');
+  expect(await state('boots')).toBe('stopped');
+});
+
+test('tsct@NAME.service starts and stops one', async () => {
+  await systemctl('start', 'tsct@alone.service');
+  expect([await state('boots'), await state('alone')]).toEqual(['stopped', 'running']);
+  await systemctl('stop', 'tsct@alone.service');
+  expect(await state('alone')).toBe('stopped');
+});
