@@ -87,7 +87,10 @@ async function refuseEnded(ctx: Context, name: string): Promise<void> {
   const presence = await askStatus(ctx.layout.controlSocket(name));
   if (presence.is === 'alive' && presence.status.state !== 'stopping') return;
   let exit: ExitRecord | undefined;
-  for await (const moment of moments(ctx, name, ctx.signal)) exit = moment.exit ?? exit;
+  for await (const moment of moments(ctx, name, ctx.signal)) {
+    exit = moment.exit ?? exit;
+    if (moment.state !== 'stopping' && moment.state !== 'stopped') return; // Restart= has taken it up again
+  }
   exit ??= (await readLastExit(ctx, name)) ?? undefined;
   if (exit && isFailure(exit)) throw await ended(ctx, name, exit);
 }
