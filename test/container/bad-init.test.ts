@@ -78,3 +78,21 @@ test('a looping init with Restart= ends when its start limit is reached', async 
   const { stdout } = await root.ok(['logs', 'box']);
   expect(stdout.match(/again/g), 'the first start and three more').toHaveLength(4);
 });
+
+test('a looping init without a limit is stopped like any other', async () => {
+  await create(
+    '#!/bin/sh\necho again\nexit 3\n',
+    ...[
+      '--set',
+      'Start.Restart=always',
+      '--set',
+      'Start.RestartSec=50ms',
+      '--set',
+      'Start.StartLimitBurst=0',
+    ],
+  );
+  await root.run(['start', 'box']);
+  await until('it looped', async () => (await root.ok(['logs', 'box'])).stdout.split('again').length > 4);
+  await root.ok(['stop', 'box', '--timeout', '1']);
+  expect((await root.ok(['info', 'box', '--json'])).json<{ state: string }>().state).toBe('stopped');
+});
