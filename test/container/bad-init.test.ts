@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { refused } from '../support/failures.js';
 import { smallRoot } from '../support/small-root.js';
-import { useRoot, until } from '../support/temp-root.js';
+import { until, useRoot } from '../support/temp-root.js';
 
 const root = useRoot();
 
