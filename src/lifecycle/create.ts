@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.js';
 import { ExitCode, TsctError } from '../base/errors.js';
+import { fault } from '../base/fault.js';
 import type { HostPath } from '../base/paths.js';
 import { editText, parseAssignment } from '../definition/edit.js';
 import { parseDefinition } from '../definition/parse.js';
@@ -64,7 +65,9 @@ export async function create(ctx: Context, name: string, options: CreateOptions)
         if (existsSync(ctx.layout.containerDir(name))) await ctx.store.remove(name);
         await ctx.store.createPartial(name);
         undo.push('container directory', () => ctx.store.remove(name));
+        fault('create.marked');
         const created = await fill(ctx, name, config, await layers());
+        fault('create.filled');
         ctx.signal.throwIfAborted();
         await ctx.store.finishPartial(name);
         return created;
