@@ -17,6 +17,7 @@
 #include "archive/enter.h"
 #include "archive/jobs.h"
 #include "sys/error.h"
+#include "sys/error_line.h"
 #include "sys/syscalls.h"
 
 namespace {
@@ -191,7 +192,8 @@ int main(int argc, char** argv) {
     else
       usage();
     return 0;
-  } catch (const SysError& error) {
+  } catch (SysError& error) {
+    error.stage = "archive";
     print_error(error);
   } catch (const std::exception& error) {
     print_error(SysError{"archive", verb, "", 0, "", error.what()});

@@ -10,7 +10,8 @@ export type Program =
   | 'tsct-launch'
   | 'tsct-exec'
   | 'tsct-archive'
-  | 'tsct-probe';
+  | 'tsct-probe'
+  | 'tsct-view';
 
 /** @throws TSCT_NOT_BUILT (exit 5) when it is not there. */
 export function programPath(program: Program): HostPath {

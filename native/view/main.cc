@@ -1,0 +1,83 @@
+// tsct-view: runs a command that sees some trees of the store as the one tree that they make up, read-only.
+//   1 unshare(NEWNS), everything a slave of the host's
+//   2 the mount at DIR
+//   3 execve of the command, in whatever directory this was started in
+// The mount goes away with the last process of the command: nothing has to be undone, whatever happens.
+//   stderr: one JSON line {stage,step,call,errno,target,detail} when it fails before that; exit code 125
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "sys/error.h"
+#include "sys/error_line.h"
+#include "view/merged_mount.h"
+
+namespace {
+
+using namespace tsct;
+
+constexpr int kExitOwnFailure = 125;
+
+[[noreturn]] void usage() {
+  fputs("usage: tsct-view --at DIR --tree TREE... -- CMD ARGS...   trees lowest first, all paths absolute\n",
+        stderr);
+  exit(2);
+}
+
+struct Options {
+  std::string at;
+  std::vector<std::string> trees;
+  char** command = nullptr;
+};
+
+Options parse(int argc, char** argv) {
+  static const option kLong[] = {
+      {"at", required_argument, nullptr, 'a'},
+      {"tree", required_argument, nullptr, 't'},
+      {nullptr, 0, nullptr, 0},
+  };
+  Options options;
+  for (int c; (c = getopt_long(argc, argv, "+", kLong, nullptr)) != -1;) {
+    if (c == 'a')
+      options.at = optarg;
+    else if (c == 't')
+      options.trees.push_back(optarg);
+    else
+      usage();
+  }
+  options.command = argv + optind;
+  if (!options.at.starts_with('/') || options.trees.empty() || options.command[0] == nullptr) usage();
+  for (const std::string& tree : options.trees)
+    if (!tree.starts_with('/')) usage();
+  return options;
+}
+
+// With its caller dies the command, which would work on without the locks that the caller held. Survives
+// execve.
+void die_with_parent() {
+  pid_t parent = ::getppid();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != parent) ::raise(SIGKILL);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options = parse(argc, argv);
+  try {
+    die_with_parent();
+    make_private_directories(options.at);
+    enter_private_mounts();
+    mount_merged(options.trees, options.at);
+    ::execvp(options.command[0], options.command);
+    fail("run command", "execve", options.command[0]);
+  } catch (SysError& error) {
+    error.stage = "view";
+    print_error(error);
+  }
+  return kExitOwnFailure;
+}
