@@ -25,7 +25,7 @@ export interface Turn {
 export function groupTurns(turns: readonly Turn[]): Turn[][] {
   const groups: Turn[][] = [];
   const done = new Set<string>();
-  let left = [...turns].sort((a, b) => a.order - b.order || a.name.localeCompare(b.name));
+  let left = [...turns].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
   while (left.length > 0) {
     const names = new Set(left.map((turn) => turn.name));
     const waits = (turn: Turn) => turn.after.some((n) => n !== turn.name && names.has(n) && !done.has(n));
