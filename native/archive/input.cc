@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "sys/error.h"
 
 namespace tsct::archive {
@@ -12,6 +14,8 @@ namespace {
 constexpr size_t kBufferBytes = 256 << 10;
 // RFC 1952, 2.3.1
 constexpr unsigned char kMagic[2] = {0x1f, 0x8b};
+// RFC 8878, 3.1.1
+constexpr unsigned char kZstdMagic[4] = {0x28, 0xb5, 0x2f, 0xfd};
 // zlib.h: 15 is the largest window, 16 more takes gzip and nothing else.
 constexpr int kGzipOnly = 15 + 16;
 
@@ -30,7 +34,7 @@ Input::~Input() {
 bool Input::refill() {
   size_t filled = 0;
   // A pipe gives little at a time: as much as the first look needs at least.
-  while (!ended_ && filled < (started_ ? 1 : sizeof kMagic)) {
+  while (!ended_ && filled < (started_ ? 1 : sizeof kZstdMagic)) {
     ssize_t n = ::read(fd_, raw_.data() + filled, raw_.size() - filled);
     if (n < 0 && errno == EINTR) continue;
     check(n, "read archive", "read");
@@ -51,12 +55,15 @@ size_t Input::next(const void** data) {
       if (inflateInit2(&zlib_, kGzipOnly) != Z_OK) refuse("decompress archive", "", "zlib does not start");
       gzip_ = true;
       plain_.resize(kBufferBytes);
+    } else if (zlib_.avail_in >= 4 && memcmp(raw_.data(), kZstdMagic, 4) == 0) {
+      start_zstd();
     } else {
       *data = raw_.data();
       return zlib_.avail_in;
     }
   }
   if (gzip_) return next_inflated(data);
+  if (zstd_) return next_zstd(data);
   if (!refill()) return 0;
   *data = raw_.data();
   return zlib_.avail_in;
@@ -79,6 +86,35 @@ size_t Input::next_inflated(const void** data) {
     if (size == 0) continue;
     *data = plain_.data();
     return size;
+  }
+}
+
+void Input::start_zstd() {
+  zstd_.reset(ZSTD_createDCtx());
+  if (!zstd_) refuse("decompress archive", "", "zstd does not start", ENOMEM);
+  plain_.resize(kBufferBytes);
+}
+
+// Frames may follow one another (RFC 8878, 3). in_member_ is true in the midst of one.
+size_t Input::next_zstd(const void** data) {
+  for (;;) {
+    if (zlib_.avail_in == 0 && !refill()) {
+      if (in_member_) refuse("decompress archive", "", "truncated zstd input");
+      return 0;
+    }
+    ZSTD_inBuffer in{zlib_.next_in, zlib_.avail_in, 0};
+    ZSTD_outBuffer out{plain_.data(), plain_.size(), 0};
+    size_t left = ZSTD_decompressStream(zstd_.get(), &out, &in);
+    if (ZSTD_isError(left))
+      refuse("decompress archive", "",
+             in_member_ ? std::string("damaged zstd input: ") + ZSTD_getErrorName(left)
+                        : "something that is no zstd follows its end");
+    zlib_.next_in += in.pos;
+    zlib_.avail_in -= static_cast<unsigned>(in.pos);
+    in_member_ = left != 0;
+    if (out.pos == 0) continue;
+    *data = plain_.data();
+    return out.pos;
   }
 }
 

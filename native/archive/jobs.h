@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "archive/report.h"
 #include "archive/tree_writer.h"
@@ -34,5 +35,23 @@ struct PackJob {
   int output_fd = 1;
 };
 void pack(const PackJob& job, Report& report);
+
+// tree -> an export (tar.zst): the manifest, the tree, the checksums.
+constexpr std::string_view kManifestName = "tsct/manifest.json";
+constexpr std::string_view kChecksumsName = "tsct/checksums.json";
+struct ExportJob {
+  int from_fd = -1;
+  std::string manifest;
+  int output_fd = 1;
+};
+void export_tree(const ExportJob& job, Report& report);
+
+// an export -> tree. Prints the manifest as soon as it is read, the checksums at the end; whether they are
+// right is for the caller to say. Returns the same as unpack().
+struct ImportJob {
+  int input_fd = 0;
+  int into_fd = -1;
+};
+std::string import_tree(const ImportJob& job, Report& report);
 
 }  // namespace tsct::archive

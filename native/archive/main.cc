@@ -18,6 +18,7 @@
 #include "archive/jobs.h"
 #include "sys/error.h"
 #include "sys/error_line.h"
+#include "sys/file.h"
 #include "sys/syscalls.h"
 
 namespace {
@@ -33,7 +34,10 @@ using namespace tsct::archive;
       "  unpack --target PATH        as cp: into PATH if it is a directory, else as PATH itself\n"
       "  copy FROM INTO              a tree into an empty directory\n"
       "  digest DIR                  the summary that a copy of DIR would have\n"
-      "  pack PATH [--as NAME]       PATH as a pax stream to stdout; --as . names it `./`\n",
+      "  pack PATH [--as NAME]       PATH as a pax stream to stdout; --as . names it `./`\n"
+      "  export DIR                  DIR as an export (tar.zst) to stdout, its manifest from fd 3; summary "
+      "on fd 4\n"
+      "  import --into DIR [FILE]    an export from FILE or stdin; prints manifest, checksums, summary\n",
       stderr);
   exit(2);
 }
@@ -164,6 +168,25 @@ void run_pack(const Options& options, Report& report) {
   pack(job, report);
 }
 
+void run_export(const Options& options, Report& report) {
+  if (options.words.size() != 2) usage();
+  UniqueFd from = open_directory(options.words[1]);
+  export_tree({from.get(), read_fd(3, "read manifest", "fd 3"), 1}, report);
+  FILE* summary = ::fdopen(4, "w");
+  if (!summary) fail("print summary", "fdopen", "fd 4");
+  report.print("", summary);
+}
+
+void run_import(const Options& options, Report& report) {
+  if (options.words.size() > 2 || options.into.empty()) usage();
+  UniqueFd input, into = open_directory(options.into);
+  if (options.words.size() == 2)
+    input.reset(check(::open(options.words[1].c_str(), O_RDONLY | O_CLOEXEC), "open archive", "open",
+                      options.words[1]));
+  std::string id = import_tree({input ? input.get() : 0, into.get()}, report);
+  report.print(id);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -189,6 +212,10 @@ int main(int argc, char** argv) {
       run_copy(options, report);
     else if (verb == "pack")
       run_pack(options, report);
+    else if (verb == "export")
+      run_export(options, report);
+    else if (verb == "import")
+      run_import(options, report);
     else
       usage();
     return 0;

@@ -53,7 +53,7 @@ void Report::skip_mount(const std::string& path) {
   mounts_.push_back(path);
 }
 
-void Report::print(const std::string& id) {
+void Report::print(const std::string& id, FILE* to) {
   std::string out = "{\"format\":1,\"id\":" + json_string(id) + ",\"entries\":" + std::to_string(entries_) +
                     ",\"bytes\":" + std::to_string(bytes_) + ",\"devices\":" + std::to_string(devices_) +
                     ",\"foreignOwners\":" + std::to_string(foreign_owners_) + ",\"stripped\":[";
@@ -69,8 +69,8 @@ void Report::print(const std::string& id) {
     comma = ",";
   }
   out += "]}\n";
-  fputs(out.c_str(), stdout);
-  if (fflush(stdout) != 0) fail("print summary", "write", "stdout");
+  fputs(out.c_str(), to);
+  if (fflush(to) != 0) fail("print summary", "write");
 }
 
 }  // namespace tsct::archive

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <string>
@@ -27,8 +28,10 @@ class Report {
   void strip(const std::string& what);
   void skip_mount(const std::string& path);
 
-  // Prints the summary. `id` is "sha256:..." or empty.
-  void print(const std::string& id);
+  uint64_t entries() const { return entries_; }
+
+  // Prints the summary, one line. `id` is "sha256:..." or empty.
+  void print(const std::string& id, FILE* to = stdout);
 
  private:
   void progress();

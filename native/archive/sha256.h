@@ -18,6 +18,14 @@ class Sha256 {
   void update(const void* data, size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
   void update(std::string_view text) { update(text.data(), text.size()); }
 
+  // A second one that goes on from here.
+  Sha256 fork() const {
+    Sha256 other;
+    if (EVP_MD_CTX_copy_ex(other.context_.get(), context_.get()) != 1)
+      refuse("copy digest", "sha256", "libcrypto does not do it");
+    return other;
+  }
+
   // 64 hexadecimal digits. Ends the digest.
   std::string hex() {
     unsigned char digest[EVP_MAX_MD_SIZE];

@@ -78,8 +78,10 @@ class Walker {
       Status status = status_of(directory, name, child);
       Entry& entry = status.found.entry;
       if (status.links > 1 && !entry.is(S_IFDIR)) {
-        auto [first, fresh] = linked_.try_emplace({status.device, status.inode}, child);
-        if (!fresh) entry.hardlink = first->second;
+        auto [first, fresh] = linked_.try_emplace({status.device, status.inode}, child, status.links);
+        if (!fresh) entry.hardlink = first->second.first;
+        // After its last name nobody asks again: what is remembered stays small.
+        if (--first->second.second == 0) linked_.erase(first);
       }
       bool covered = status.mount != mount_;
       // A file that another one is mounted over cannot be read from here: left out. A directory stays, empty.
@@ -111,7 +113,7 @@ class Walker {
   Report& report_;
   const std::function<void(const Found&)>& visit_;
   uint64_t mount_ = 0;
-  std::map<std::pair<uint64_t, uint64_t>, std::string> linked_;
+  std::map<std::pair<uint64_t, uint64_t>, std::pair<std::string, uint32_t>> linked_;  // path, names to come
 };
 
 }  // namespace
