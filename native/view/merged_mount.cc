@@ -55,7 +55,8 @@ void make_private_directories(const std::string& at) {
   for (size_t slash = 1; slash != std::string::npos;) {
     slash = at.find('/', slash);
     std::string part = at.substr(0, slash);
-    if (::mkdir(part.c_str(), 0700) < 0 && errno != EEXIST) fail("make directory", "mkdir", part);
+    const mode_t mode = slash == std::string::npos ? 0700 : 0755;
+    if (::mkdir(part.c_str(), mode) < 0 && errno != EEXIST) fail("make directory", "mkdir", part);
     if (slash != std::string::npos) slash++;
   }
 }

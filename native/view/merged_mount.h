@@ -4,7 +4,7 @@
 
 namespace tsct {
 
-// Makes `at` if it is missing, with its parents, 0700: what is shown there is for nobody else.
+// Makes `at` if it is missing, 0700: what is shown there is for nobody else. Parents are made too, 0755.
 void make_private_directories(const std::string& at);
 
 // Leaves the host's mount namespace. What is mounted from here on, only this process and its children see;
