@@ -62,14 +62,28 @@ void attach_layers(const RootfsPlan& rootfs, int userns_fd) {
          full ? ENOSPC : EROFS);
 }
 
+// fsconfig(2) takes strings of 255 bytes: names relative to the staging directory let some 60 layers fit into one.
+// More are added one by one, which kernels know since 6.8.
+static void name_layers(size_t count, std::vector<std::string>& data) {
+  check(::chdir(kStaging), "mount overlay", "chdir", kStaging);
+  std::string all;
+  std::vector<std::string> each;
+  for (size_t i = count; i-- > 0;) {
+    std::string name = "l" + std::to_string(i);
+    each.push_back("lowerdir+=" + name);
+    all += (all.empty() ? "" : ":") + name;
+  }
+  if (all.size() < 256)
+    data.push_back("lowerdir=" + all);
+  else
+    data.insert(data.end(), each.begin(), each.end());
+}
+
 UniqueFd mount_overlay(const RootfsPlan& rootfs) {
-  std::string lower;
-  for (size_t i = rootfs.layers.size(); i-- > 0;)
-    lower += (lower.empty() ? "" : ":") + staged("l" + std::to_string(i));
   MountOptions options;
   options.set = MOUNT_ATTR_NODEV;
-  options.data = {"lowerdir=" + lower, "upperdir=" + staged("up/upper"), "workdir=" + staged("up/work"),
-                  "userxattr"};
+  name_layers(rootfs.layers.size(), options.data);
+  options.data.insert(options.data.end(), {"upperdir=up/tree", "workdir=up/work", "userxattr"});
   UniqueFd mount = new_filesystem("overlay", "tsct", options, "mount overlay");
   struct statvfs fs;
   check(::fstatvfs(mount.get(), &fs), "mount overlay", "fstatvfs");

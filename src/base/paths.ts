@@ -33,6 +33,7 @@ export class StateLayout {
   dropInDir = (name: string): HostPath => join(this.root, name, 'config.d');
   identityFile = (name: string): HostPath => join(this.root, name, 'identity.json');
   currentFile = (name: string): HostPath => join(this.root, name, 'current');
+  snapshotDir = (name: string): HostPath => join(this.root, name, 'snapshots');
   /** Written by native at the end of a run: time, code, cause of the last exit. */
   lastExitFile = (name: string): HostPath => join(this.root, name, 'last-exit.json');
   /** The plan of the last start: what tears down after a crash. */
@@ -45,7 +46,11 @@ export class StateLayout {
     return join(this.root, '.store');
   }
   layerDir = (id: string): HostPath => join(this.root, '.store', 'layers', id);
-  /** The sealed tree of a layer. */
+  /** Files that name layers for as long as somebody makes something of them. */
+  get pinDir(): HostPath {
+    return join(this.root, '.store', 'pins');
+  }
+  /** The tree of a layer. */
   layerTree = (id: string): HostPath => join(this.root, '.store', 'layers', id, 'tree');
   runDir = (name: string): HostPath => join(RUN_ROOT, this.key(name));
   controlSocket = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'control');

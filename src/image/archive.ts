@@ -2,7 +2,7 @@ import { getSystemErrorMap } from 'node:util';
 import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
-import type { ImageTools } from './tools.js';
+import type { StorageTools } from '../storage/tools.js';
 
 /** What tsct-archive says at its end (native/archive/report.h). */
 export interface ArchiveSummary {
@@ -33,7 +33,7 @@ interface Failure {
  * @throws TSCT_BAD_ARCHIVE naming the entry, TSCT_ARCHIVE_FAILED for what the host refuses (full disk...).
  */
 export function unpackTar(
-  tools: ImageTools,
+  tools: StorageTools,
   tar: HostPath,
   into: HostPath,
   doing: string,
@@ -43,7 +43,7 @@ export function unpackTar(
 
 /** Copies a tree into an empty directory, links, holes, attributes and times included. Throws as unpackTar. */
 export function copyTree(
-  tools: ImageTools,
+  tools: StorageTools,
   from: HostPath,
   into: HostPath,
   doing: string,
@@ -52,11 +52,11 @@ export function copyTree(
 }
 
 /** The summary of a tree that is where it stays. */
-export function measureTree(tools: ImageTools, tree: HostPath, doing: string): Promise<ArchiveSummary> {
+export function measureTree(tools: StorageTools, tree: HostPath, doing: string): Promise<ArchiveSummary> {
   return archive(tools, ['digest', tree], doing);
 }
 
-async function archive(tools: ImageTools, args: readonly string[], doing: string): Promise<ArchiveSummary> {
+async function archive(tools: StorageTools, args: readonly string[], doing: string): Promise<ArchiveSummary> {
   let failure: Failure | undefined;
   const onStderrLine = (line: string): void => {
     const said = parseLine(line);

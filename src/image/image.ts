@@ -4,10 +4,11 @@ import { writeFileAtomic } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import type { LayerStore } from '../storage/layer-store.js';
+import type { Pin } from '../storage/pin.js';
+import type { StorageTools } from '../storage/tools.js';
 import { measureTree } from './archive.js';
-import type { LayerStore } from './layer-store.js';
 import { completeParameters, imageKey, type Parameters, type Recipe } from './recipe.js';
-import type { ImageTools } from './tools.js';
 
 const IMAGE_FORMAT = 1;
 
@@ -24,7 +25,7 @@ export interface Image {
 export interface ImageContext {
   readonly layout: StateLayout;
   readonly store: LayerStore;
-  readonly tools: ImageTools;
+  readonly tools: StorageTools;
 }
 
 /**
@@ -42,17 +43,19 @@ export async function ensureImage(ctx: ImageContext, recipe: Recipe, given: Para
   try {
     const built = await readImage(ctx, file);
     if (built) return built;
-    const layer = await buildLayer(ctx, recipe, parameters);
-    const image: Image = {
-      format: IMAGE_FORMAT,
-      recipe: recipe.name,
-      parameters,
-      layers: [layer],
-      createdMs: Date.now(),
-    };
-    await mkdir(join(ctx.layout.store, 'images'), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(file, `${JSON.stringify(image, null, 2)}\n`);
-    return image;
+    return await ctx.store.withPin('', [], async (pin) => {
+      const layer = await buildLayer(ctx, pin, recipe, parameters);
+      const image: Image = {
+        format: IMAGE_FORMAT,
+        recipe: recipe.name,
+        parameters,
+        layers: [layer],
+        createdMs: Date.now(),
+      };
+      await mkdir(join(ctx.layout.store, 'images'), { recursive: true, mode: 0o700 });
+      await writeFileAtomic(file, `${JSON.stringify(image, null, 2)}\n`);
+      return image;
+    });
   } finally {
     await lock.release();
   }
@@ -78,10 +81,15 @@ async function readImage(ctx: ImageContext, file: HostPath): Promise<Image | und
  * TREE the empty directory to fill, WORK a directory for anything else (both go when it fails), RECIPE its own
  * directory, PARAMETER_NAME each parameter. What it says on stderr is shown as progress.
  */
-async function buildLayer(ctx: ImageContext, recipe: Recipe, parameters: Parameters): Promise<string> {
+async function buildLayer(
+  ctx: ImageContext,
+  pin: Pin,
+  recipe: Recipe,
+  parameters: Parameters,
+): Promise<string> {
   const doing = `build the root filesystem of recipe ${recipe.name}`;
   await needPrograms(recipe, doing);
-  return ctx.store.add(async (tree, work) => {
+  return ctx.store.add(pin, async (tree, work) => {
     const env: Record<string, string> = {
       TREE: tree,
       WORK: work,

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
+import type { Pin } from '../storage/pin.js';
 import { type ArchiveSummary, copyTree, unpackTar } from './archive.js';
 import type { ImageContext } from './image.js';
 
@@ -16,12 +17,12 @@ export interface Imported {
  * host labels) is left out and told in the summary.
  * @throws TSCT_NO_ROOTFS (exit 2), TSCT_BAD_ARCHIVE naming the entry, TSCT_ARCHIVE_FAILED; nothing is left then.
  */
-export async function importRootfs(ctx: ImageContext, source: HostPath): Promise<Imported> {
+export async function importRootfs(ctx: ImageContext, pin: Pin, source: HostPath): Promise<Imported> {
   const from = resolve(source);
   const directory = await isDirectory(from);
   const doing = `import ${from}`;
   let summary: ArchiveSummary | undefined;
-  const layer = await ctx.store.add(async (tree) => {
+  const layer = await ctx.store.add(pin, async (tree) => {
     const move = directory ? copyTree : unpackTar;
     summary = await move(ctx.tools, from, tree, doing);
     if (summary.entries <= 1) {

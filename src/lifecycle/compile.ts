@@ -1,5 +1,4 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isErrno } from '../base/errors.js';
 import { loadTexts, readCredentials } from '../definition/load.js';
 import { type ConfigText, parseDefinition } from '../definition/parse.js';
@@ -35,9 +34,9 @@ export async function compile(ctx: Context, name: string): Promise<Compiled> {
     definition,
     identity,
     root: {
-      driver: current.driver,
+      isOverlay: current.driver === 'overlay',
       layers: current.layers.map(ctx.layout.layerTree),
-      path: join(dir, current.upper),
+      upperDir: ctx.layout.layerDir(current.upper),
     },
     facts: probeHost(),
     credentials,

@@ -1,7 +1,7 @@
 import type { ImageContext } from '../image/image.js';
-import { LayerStore } from '../image/layer-store.js';
-import type { ImageTools } from '../image/tools.js';
 import { FileLock } from '../state/lock.js';
+import { LayerStore } from '../storage/layer-store.js';
+import type { StorageTools } from '../storage/tools.js';
 import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
 
@@ -10,7 +10,7 @@ const BUILD_WAIT_MS = 24 * 3600 * 1000;
 
 /** What the image part needs, from what this one has. */
 export function imageContext(ctx: Context): ImageContext {
-  const tools: ImageTools = {
+  const tools: StorageTools = {
     archiveProgram: programPath('tsct-archive'),
     lock: async (path) => {
       const lock = await FileLock.acquire(path, { timeoutMs: BUILD_WAIT_MS, signal: ctx.signal });

@@ -81,7 +81,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     root: {
       driver: current.driver,
       layers: current.layers,
-      path: `${ctx.layout.containerDir(name)}/${current.upper}`,
+      path: ctx.layout.layerTree(current.upper),
     },
     lastExit,
   };

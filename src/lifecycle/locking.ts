@@ -1,12 +1,13 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { FileLock } from '../state/lock.js';
 import type { Context } from './context.js';
+import { settle } from './settle.js';
 
 /** How long a command waits for another one at the same container: longer than any start takes. */
 const LOCK_TIMEOUT_MS = 60_000;
 
 /**
- * Holds the lock of a container while `work` runs. The container may be gone, or there, only by then: check inside.
+ * Holds the lock of a container while `work` runs; what a killed command did not finish is finished first. The container may be gone, or there, only by then: check inside.
  * @param options.timeoutMs how long to wait for another command, default 60 s.
  * @throws TSCT_BUSY (exit 4).
  */
@@ -25,6 +26,7 @@ export async function withLock<T>(
     });
   }
   try {
+    if (ctx.store.has(name)) await settle(ctx, name);
     return await work(lock);
   } finally {
     await lock.release();
@@ -40,6 +42,7 @@ export async function ifUnlocked<T>(
   const lock = await FileLock.acquire(ctx.layout.lockFile(name), { timeoutMs: 0, signal: ctx.signal });
   if (!lock) return undefined;
   try {
+    if (ctx.store.has(name)) await settle(ctx, name);
     return await work();
   } finally {
     await lock.release();

@@ -25,7 +25,7 @@ export async function sweep(ctx: Context): Promise<void> {
         () =>
           clearDoomed(ctx, name, path),
     ),
-    ...(hasInterruptedLayers(ctx) ? [() => sweepLayers(ctx)] : []),
+    ...(isStoreInterrupted(ctx) ? [() => sweepStore(ctx)] : []),
     ...ctx.store.lockFiles().map((path) => () => clearLockFile(path)),
   ];
   for (const job of jobs) {
@@ -62,19 +62,30 @@ export async function clearPartial(ctx: Context, name: string): Promise<void> {
   });
 }
 
-/** One readdir: what follows costs loading the image part, which `list` must not pay for. */
-function hasInterruptedLayers(ctx: Context): boolean {
+/** Two readdirs: what follows costs loading the storage part, which `list` must not pay for. */
+function isStoreInterrupted(ctx: Context): boolean {
+  return (
+    namesIn(dirname(ctx.layout.layerDir('x'))).some((name) => name.startsWith('.tmp-')) ||
+    namesIn(ctx.layout.pinDir).length > 0
+  );
+}
+
+function namesIn(directory: string): string[] {
   try {
-    return readdirSync(dirname(ctx.layout.layerDir('x'))).some((name) => name.startsWith('.tmp-'));
+    return readdirSync(directory);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
+    if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }
 
-async function sweepLayers(ctx: Context): Promise<void> {
+/** A change that was cut short is finished first, which whoever locks the container does. */
+async function sweepStore(ctx: Context): Promise<void> {
   const { imageContext } = await import('./image-context.js');
-  await imageContext(ctx).store.sweepInterrupted();
+  const { store } = imageContext(ctx);
+  if (!(await store.isInterrupted())) return;
+  for (const name of await store.interruptedContainers()) await ifUnlocked(ctx, name, async () => {});
+  await store.sweepUnused();
 }
 
 /** A killed command leaves its lock file, which locks nothing any more. */

@@ -56,10 +56,9 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       uuid: identity.uuid,
       containerDir: layout.containerDir(name),
       runDir: layout.runDir(name),
-      rootfs:
-        root.driver === 'overlay'
-          ? { driver: 'overlay', layers: root.layers, upperDir: root.path, readonly: files.readOnly }
-          : { driver: 'dir', path: root.path, readonly: files.readOnly },
+      rootfs: root.isOverlay
+        ? { driver: 'overlay', layers: root.layers, upperDir: root.upperDir, readonly: files.readOnly }
+        : { driver: 'dir', path: `${root.upperDir}/tree`, readonly: files.readOnly },
       cgroup: buildCgroup(facts.cgroup, key),
       sys: { skeleton: ['block', 'bus', 'class', 'dev', 'devices', 'kernel'] },
       proc: { bootId: true, writableSys: ['net'] },

@@ -61,7 +61,7 @@ export type RootfsPlan =
       readonly driver: 'overlay';
       /** Absolute paths of the layers' trees, lowest first, owned by 0-based ids. */
       readonly layers: readonly HostPath[];
-      /** Directory that holds `upper/` and `work/` (one id-mapped mount for both). */
+      /** Directory that holds the upper `tree/` and `work/` (one id-mapped mount for both). */
       readonly upperDir: HostPath;
       readonly readonly: boolean;
     }

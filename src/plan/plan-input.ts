@@ -24,9 +24,10 @@ export interface PlanIdentity {
 
 /** What a plan needs of src/state's Current. */
 export interface PlanRoot {
-  readonly driver: 'overlay' | 'dir';
-  /** Trees of the layers, lowest first; empty for `dir`. */
+  /** An overlay, or one whole tree. */
+  readonly isOverlay: boolean;
+  /** Trees of the layers, lowest first; empty for a whole tree. */
   readonly layers: readonly HostPath[];
-  /** overlay: holds `upper/` and `work/`; dir: the root itself. */
-  readonly path: HostPath;
+  /** Directory of the writable layer: `tree` is in it, and an overlay's `work`. */
+  readonly upperDir: HostPath;
 }

@@ -1,42 +1,51 @@
 import { writeFileAtomic } from '../base/atomic-file.js';
 import type { HostPath } from '../base/paths.js';
 import { RecordReader } from './record.js';
+import { type ConfigFile, DRIVER_NAMES, isConfigFiles, isLayerId, isLayerIds, type Root } from './root.js';
+import { parseSnapshot, type Snapshot } from './snapshot.js';
 
-export const CURRENT_FORMAT = 1;
+const CURRENT_FORMAT = 1;
 
 /** What the root of a container is now (DESIGN §2): one small file, replaced whole. */
-export interface Current {
+export interface Current extends Root {
   readonly format: typeof CURRENT_FORMAT;
-  readonly driver: 'overlay' | 'dir';
-  /** Ids of layers in the store, lowest first; empty for `dir`. */
-  readonly layers: readonly string[];
-  /** Directory below NAME/: overlay holds `upper/` and `work/` in it, dir is the root itself. */
-  readonly upper: string;
-  /** Counts the configs that a root was started with; snapshots name one. */
-  readonly configGeneration: number;
+  /**
+   * What became true with this file and is not in its place yet: whoever locks the container next puts it there
+   * (lifecycle/settle.ts). So restore, which changes config and root, is one rename.
+   */
+  readonly unsettled?: Unsettled;
+}
+
+export interface Unsettled {
+  /** The config of the restored snapshot. */
+  readonly config: readonly ConfigFile[];
+  /** The state before, to be kept under this name. */
+  readonly keep?: { readonly name: string; readonly snapshot: Snapshot };
 }
 
 /** @throws TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT (exit 5), system errors. */
 export async function readCurrent(path: HostPath): Promise<Current> {
   const record = await RecordReader.open(path, CURRENT_FORMAT);
+  const unsettled = record.optional('unsettled', isUnsettled, 'what is to be put in place');
   return {
     format: CURRENT_FORMAT,
-    driver: record.oneOf('driver', ['overlay', 'dir']),
-    layers: record.need(
-      'layers',
-      (v): v is string[] =>
-        Array.isArray(v) && v.every((id) => typeof id === 'string' && /^[\w.+-]+$/.test(id)),
-      'a list of layer ids',
-    ),
-    upper: record.need(
-      'upper',
-      (v): v is string => typeof v === 'string' && /^[a-zA-Z0-9][\w.-]*$/.test(v),
-      'the name of a directory',
-    ),
-    configGeneration: record.integer('configGeneration'),
+    driver: record.oneOf('driver', DRIVER_NAMES),
+    layers: record.need('layers', isLayerIds, 'a list of layer ids'),
+    upper: record.need('upper', isLayerId, 'a layer id'),
+    ...(unsettled ? { unsettled: checkUnsettled(path, unsettled) } : {}),
   };
 }
 
-export async function writeCurrent(path: HostPath, current: Current): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(current, null, 2)}\n`);
+export async function writeCurrent(path: HostPath, current: Omit<Current, 'format'>): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify({ format: CURRENT_FORMAT, ...current }, null, 2)}\n`);
+}
+
+function isUnsettled(value: unknown): value is Unsettled {
+  return typeof value === 'object' && value !== null && isConfigFiles((value as Unsettled).config);
+}
+
+function checkUnsettled(path: HostPath, { config, keep }: Unsettled): Unsettled {
+  if (!keep) return { config };
+  const snapshot = parseSnapshot(path, JSON.stringify(keep.snapshot));
+  return { config, keep: { name: String(keep.name), snapshot } };
 }

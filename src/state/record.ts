@@ -76,6 +76,11 @@ export class RecordReader {
     return value;
   }
 
+  /** As `need`; undefined when the key is not there. */
+  optional<T>(key: string, matches: (value: unknown) => value is T, expected: string): T | undefined {
+    return this.fields[key] === undefined ? undefined : this.need(key, matches, expected);
+  }
+
   oneOf<const T extends string>(key: string, values: readonly T[]): T {
     return this.need(key, (v): v is T => values.includes(v as T), values.join(' or '));
   }

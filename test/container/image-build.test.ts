@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ensureImage } from '../../src/image/image.js';
-import { importRootfs } from '../../src/image/import.js';
 import { type Recipe, readRecipe } from '../../src/image/recipe.js';
 import { listTemplates, readTemplate } from '../../src/image/template.js';
 import { type TestStore, testStore } from '../support/image-store.js';
@@ -17,7 +16,7 @@ import { CHECKOUT } from '../support/tsct.js';
 const MAKER = `
   import { StateLayout } from '${CHECKOUT}/dist/base/paths.js';
   import { ensureImage } from '${CHECKOUT}/dist/image/image.js';
-  import { LayerStore } from '${CHECKOUT}/dist/image/layer-store.js';
+  import { LayerStore } from '${CHECKOUT}/dist/storage/layer-store.js';
   import { readRecipe } from '${CHECKOUT}/dist/image/recipe.js';
   import { FileLock } from '${CHECKOUT}/dist/state/lock.js';
   const layout = new StateLayout(process.argv[1]);
@@ -132,9 +131,9 @@ describe('a layer', () => {
     const source = join(dir, 'source');
     await mkdir(source);
     await writeFile(join(source, 'a'), 'a');
-    const { layer: a } = await importRootfs(store, source);
+    const { layer: a } = await store.importRootfs(source);
     await writeFile(join(source, 'b'), 'b');
-    const { layer: b } = await importRootfs(store, source);
+    const { layer: b } = await store.importRootfs(source);
     const image = await ensureImage(store, await recipe('touch "$TREE/c"'), {});
     await mkdir(join(store.layout.containerDir('one'), 'snapshots'), { recursive: true });
     await writeFile(store.layout.currentFile('one'), JSON.stringify({ layers: [] }));
@@ -142,9 +141,9 @@ describe('a layer', () => {
     await writeFile(snapshot, JSON.stringify({ layers: [a] }));
     expect(await store.store.sweepUnused()).toEqual([b]);
     await rm(snapshot);
-    await writeFile(store.layout.partialMark('one'), '');
-    expect(await store.store.sweepUnused(), 'somebody creates').toEqual([]);
-    await rm(store.layout.partialMark('one'));
+    await store.store.withPin('', [a], async () => {
+      expect(await store.store.sweepUnused(), 'somebody makes something of it').toEqual([]);
+    });
     expect(await store.store.sweepUnused()).toEqual([a]);
     expect(await layers()).toEqual(image.layers);
   });
@@ -153,8 +152,8 @@ describe('a layer', () => {
     const source = join(dir, 'source');
     await mkdir(source);
     await writeFile(join(source, 'a'), 'a');
-    const first = await importRootfs(store, source);
-    expect((await importRootfs(store, source)).layer).toBe(first.layer);
+    const first = await store.importRootfs(source);
+    expect((await store.importRootfs(source)).layer).toBe(first.layer);
     expect(await layers()).toEqual([first.layer]);
   });
 
@@ -162,7 +161,7 @@ describe('a layer', () => {
     const source = join(dir, 'source');
     await mkdir(source);
     await writeFile(join(source, 'a'), 'a');
-    const { layer } = await importRootfs(store, source);
+    const { layer } = await store.importRootfs(source);
     await mkdir(store.layout.containerDir('one'));
     await writeFile(store.layout.currentFile('one'), '{"layers": [');
     await expect(store.store.sweepUnused()).rejects.toThrow('damaged');
@@ -171,11 +170,11 @@ describe('a layer', () => {
 
   test('cannot be made of nothing', async () => {
     await mkdir(join(dir, 'empty'));
-    await expect(importRootfs(store, join(dir, 'empty'))).rejects.toThrow('it is empty');
-    await expect(importRootfs(store, join(dir, 'nowhere'))).rejects.toThrow('no such file');
-    await expect(importRootfs(store, '/dev/null')).rejects.toThrow('neither a directory nor a tar file');
+    await expect(store.importRootfs(join(dir, 'empty'))).rejects.toThrow('it is empty');
+    await expect(store.importRootfs(join(dir, 'nowhere'))).rejects.toThrow('no such file');
+    await expect(store.importRootfs('/dev/null')).rejects.toThrow('neither a directory nor a tar file');
     await writeFile(join(dir, 'junk'), Buffer.alloc(70_000, 'junk'));
-    await expect(importRootfs(store, join(dir, 'junk'))).rejects.toMatchObject({ code: 'TSCT_BAD_ARCHIVE' });
+    await expect(store.importRootfs(join(dir, 'junk'))).rejects.toMatchObject({ code: 'TSCT_BAD_ARCHIVE' });
     expect(await layers()).toEqual([]);
   });
 });

@@ -7,7 +7,6 @@ import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ArchiveSummary } from '../../src/image/archive.js';
-import { importRootfs } from '../../src/image/import.js';
 import { programPath } from '../../src/supervisor/programs.js';
 import { testStore } from '../support/image-store.js';
 import { loopFilesystem } from '../support/loopfs.js';
@@ -339,7 +338,7 @@ test('a full disk is said, and leaves nothing', async () => {
   const store = await testStore(disk.path);
   try {
     await writeFile(join(dir, 'big.tar'), tar([{ name: 'big', content: Buffer.alloc(32 << 20, 'x') }]));
-    await expect(importRootfs(store, join(dir, 'big.tar'))).rejects.toMatchObject({
+    await expect(store.importRootfs(join(dir, 'big.tar'))).rejects.toMatchObject({
       code: 'TSCT_ARCHIVE_FAILED',
       message: expect.stringContaining('no space left'),
       hint: expect.stringContaining('--root'),

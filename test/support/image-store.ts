@@ -2,15 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StateLayout } from '../../src/base/paths.js';
 import type { ImageContext } from '../../src/image/image.js';
-import { LayerStore } from '../../src/image/layer-store.js';
-import type { ImageTools } from '../../src/image/tools.js';
+import { type Imported, importRootfs } from '../../src/image/import.js';
 import { FileLock } from '../../src/state/lock.js';
+import { LayerStore } from '../../src/storage/layer-store.js';
+import type { StorageTools } from '../../src/storage/tools.js';
 import { programPath } from '../../src/supervisor/programs.js';
 
 export interface TestStore extends ImageContext {
   /** What was said as progress. */
   readonly said: string[];
   readonly abort: AbortController;
+  /** Nothing names the layer afterwards. */
+  importRootfs(source: string): Promise<Imported>;
   dispose(): Promise<void>;
 }
 
@@ -22,7 +25,7 @@ export async function testStore(root?: string): Promise<TestStore> {
   const said: string[] = [];
   const acquire = (file: string, timeoutMs: number) =>
     FileLock.acquire(file, { timeoutMs, signal: abort.signal });
-  const tools: ImageTools = {
+  const tools: StorageTools = {
     archiveProgram: programPath('tsct-archive'),
     lock: async (file) => {
       const lock = await acquire(file, 600_000);
@@ -34,5 +37,12 @@ export async function testStore(root?: string): Promise<TestStore> {
     progress: ({ what }) => said.push(what),
   };
   const store = new LayerStore(layout, tools);
-  return { layout, tools, store, said, abort, dispose: () => rm(path, { recursive: true, force: true }) };
+  const ctx = { layout, tools, store };
+  return {
+    ...ctx,
+    said,
+    abort,
+    importRootfs: (source) => store.withPin('', [], (pin) => importRootfs(ctx, pin, source)),
+    dispose: () => rm(path, { recursive: true, force: true }),
+  };
 }

@@ -15,7 +15,7 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
     {
       name: 'debian',
       facts: MODERN_FACTS,
-      root: { driver: 'dir', layers: [], path: '/var/lib/tsct/debian/root' },
+      root: { isOverlay: false, layers: [], upperDir: '/var/lib/tsct/.store/layers/debian-root' },
     },
   ),
   'with-binds': sampleInput(`

@@ -65,9 +65,9 @@ export function sampleInput(config: string, changes: Partial<PlanInput> = {}): P
       idCount: 65_536,
     },
     root: {
-      driver: 'overlay',
-      layers: ['/var/lib/tsct/.store/layers/busybox-1'],
-      path: `/var/lib/tsct/${name}/root`,
+      isOverlay: true,
+      layers: ['/var/lib/tsct/.store/layers/busybox-1/tree'],
+      upperDir: `/var/lib/tsct/.store/layers/${name}-upper`,
     },
     facts: SAMPLE_FACTS,
     credentials: {},

@@ -46,8 +46,7 @@ describe('current', () => {
     format: 1,
     driver: 'overlay',
     layers: ['abc'],
-    upper: 'root',
-    configGeneration: 1,
+    upper: 'def',
   } as const;
 
   it('reads back what was written', async () => {
@@ -56,7 +55,7 @@ describe('current', () => {
   });
 
   it.each([
-    [{ driver: 'zfs' }, '"driver" is not overlay or dir'],
+    [{ driver: 'zfs' }, '"driver" is not overlay or btrfs or reflink or dir'],
     [{ layers: ['../../etc'] }, '"layers"'],
     [{ upper: '../other' }, '"upper"'],
     [{ upper: '/etc' }, '"upper"'],

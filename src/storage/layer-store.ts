@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
 import { isErrno, TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
+import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
-import type { ArchiveSummary } from './archive.js';
-import type { ImageTools } from './tools.js';
+import { Pin, readPins, removePin } from './pin.js';
+import { layersInUse, namesIn } from './references.js';
+import type { StorageTools } from './tools.js';
 
 const LAYER_FORMAT = 1;
 /** Enough of a SHA-256 (128 bit) that two trees never meet; short, since mount options hold many of them. */
 const ID_LENGTH = 32;
 const TEMP_PREFIX = '.tmp-';
 
-/** .store/layers/ID/layer.json */
+/** .store/layers/ID/layer.json of a layer that came from outside; what a container wrote has none. */
 export interface Layer {
   readonly format: typeof LAYER_FORMAT;
   readonly id: string;
@@ -22,21 +24,22 @@ export interface Layer {
   readonly entries: number;
   readonly sizeBytes: number;
   readonly devices: number;
-  readonly stripped: ArchiveSummary['stripped'];
+  /** What was left behind on purpose, by name of the attribute. */
+  readonly stripped: readonly { readonly name: string; readonly count: number }[];
   readonly createdMs: number;
 }
 
 export type LayerNote = Omit<Layer, 'format' | 'id' | 'createdMs'>;
 
 /**
- * Immutable trees shared by all containers of a state root: .store/layers/ID/{tree/,layer.json}. A layer is made
- * under a temporary name and sealed by a rename; it is in use while a file names it. Temporary names of dead
- * processes are swept by whoever holds the store's lock next.
+ * The trees of a state root: .store/layers/ID/tree. Those from outside are named by their content, are made under a
+ * temporary name and get their own by a rename; those that containers write to are named at random, and are sealed
+ * by being named as a layer instead of as an upper. A tree is in use while a file or a living pin names it.
  */
 export class LayerStore {
   constructor(
     private readonly layout: StateLayout,
-    private readonly tools: ImageTools,
+    private readonly tools: StorageTools,
   ) {}
 
   tree(id: string): HostPath {
@@ -44,19 +47,22 @@ export class LayerStore {
   }
 
   async has(id: string): Promise<boolean> {
-    return exists(join(this.layout.layerDir(id), 'layer.json'));
+    return exists(this.layout.layerTree(id));
   }
 
   /**
    * Makes a layer.
    * @param fill puts the files into an empty directory, 0755 root, and tells the tree's digest (`sha256:HEX`) and
    * what layer.json says about it. When it throws, nothing is left.
+   * @param pin gets to name it: nothing else does yet.
    * @returns the id; a tree that is in the store already is not kept twice.
    */
   async add(
+    pin: Pin,
     fill: (tree: HostPath, work: HostPath) => Promise<{ digest: string; note: LayerNote }>,
   ): Promise<string> {
-    await this.prepare();
+    await mkdir(this.layersDir, { recursive: true, mode: 0o700 });
+    if (await this.isInterrupted()) await this.sweepUnused();
     // The lock says that this process lives; it is on a file beside the directory, so that a sweep can ask.
     const name = `${TEMP_PREFIX}${randomBytes(6).toString('hex')}`;
     const lock = await this.tools.lock(this.tempLock(name));
@@ -71,54 +77,47 @@ export class LayerStore {
       this.tools.signal.throwIfAborted();
       await rm(join(temp, 'work'), { recursive: true, force: true });
       await chown(tree, 0, 0);
-      return await this.seal(temp, digest, note);
+      return await this.seal(pin, temp, digest, note);
     } finally {
       await rm(temp, { recursive: true, force: true });
       await lock.release();
     }
   }
 
-  /** Removes what processes that died while they made a layer left. Costs one readdir when there is nothing. */
-  async sweepInterrupted(): Promise<void> {
-    if (!(await names(this.layersDir)).some((name) => name.startsWith(TEMP_PREFIX))) return;
-    const lock = await this.tools.lock(this.storeLock);
-    try {
-      await this.sweepTemporary();
-    } finally {
-      await lock.release();
-    }
-  }
-
-  /** Removes layers that no file names, and what dead processes left. @returns the ids that went. */
-  async sweepUnused(): Promise<string[]> {
-    const lock = await this.tools.lock(this.storeLock);
-    const gone: string[] = [];
-    try {
-      await this.sweepTemporary();
-      // A container being made has no `current` yet that could name its layers.
-      if (await this.somebodyCreates()) return [];
-      const used = await this.used();
-      for (const id of await names(this.layersDir)) {
-        if (id.startsWith('.') || used.has(id)) continue;
-        await rename(this.layout.layerDir(id), join(this.layersDir, `${TEMP_PREFIX}${id}`));
-        gone.push(id);
-      }
-    } finally {
-      await lock.release();
-    }
-    for (const id of gone) {
-      await rm(join(this.layersDir, `${TEMP_PREFIX}${id}`), { recursive: true, force: true });
-    }
-    return gone;
+  /**
+   * Makes room for a new tree, `work` beside it, under a random name.
+   * @param pin names it before it is there.
+   * @param make makes the tree's directory itself, default a plain one of mode 0755.
+   */
+  async addEmpty(pin: Pin, make: (tree: HostPath) => Promise<void> = makeDirectory): Promise<string> {
+    const id = randomBytes(ID_LENGTH / 2).toString('hex');
+    await pin.add(id);
+    await mkdir(this.layout.layerDir(id), { recursive: true, mode: 0o700 });
+    await make(this.tree(id));
+    return id;
   }
 
   /**
-   * Makes sure that layers are there, and stay while a container with the mark of an unfinished one exists.
-   * Call it after setting the mark. @throws TSCT_NO_LAYER.
+   * Keeps layers in the store while `work` runs: they must be there, or come to be there by `add` and `addEmpty`.
+   * @param container whose change it is; empty for none.
+   * @throws TSCT_NO_LAYER.
    */
-  async need(ids: readonly string[]): Promise<void> {
+  async withPin<T>(container: string, ids: readonly string[], work: (pin: Pin) => Promise<T>): Promise<T> {
+    const pin = await Pin.create(this.layout, this.tools, container);
+    try {
+      await this.keep(pin, ids);
+      return await work(pin);
+    } finally {
+      await pin.release();
+    }
+  }
+
+  /** Adds trees that are there to a pin. @throws TSCT_NO_LAYER. */
+  async keep(pin: Pin, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
     const lock = await this.tools.lock(this.storeLock);
     try {
+      await pin.add(...ids);
       for (const id of ids) {
         if (!(await this.has(id))) {
           throw new TsctError('TSCT_NO_LAYER', `cannot use layer ${id}: it is not in ${this.layersDir}`);
@@ -127,6 +126,49 @@ export class LayerStore {
     } finally {
       await lock.release();
     }
+  }
+
+  /** True when somebody died at work in the store. Costs two readdirs. */
+  async isInterrupted(): Promise<boolean> {
+    if ((await namesIn(this.layersDir)).some((name) => name.startsWith(TEMP_PREFIX))) return true;
+    return (await readPins(this.layout, this.tools)).some((pin) => !pin.alive);
+  }
+
+  /** Containers at whose change somebody died. */
+  async interruptedContainers(): Promise<string[]> {
+    const pins = await readPins(this.layout, this.tools);
+    return pins.filter((pin) => !pin.alive && pin.container !== '').map((pin) => pin.container);
+  }
+
+  /** Removes trees that nobody names, and what dead processes left. @returns the ids that went. */
+  async sweepUnused(): Promise<string[]> {
+    const lock = await this.tools.lock(this.storeLock);
+    const gone: string[] = [];
+    try {
+      await this.sweepTemporary();
+      // In this order: a tree that is in the listing was pinned before it was made, and whoever has let go of it
+      // meanwhile had written the file that names it.
+      const there = await namesIn(this.layersDir);
+      const pins = await readPins(this.layout, this.tools);
+      const used = await layersInUse(this.layout);
+      for (const pin of pins) {
+        if (pin.alive) for (const id of pin.layers) used.add(id);
+      }
+      for (const id of there) {
+        if (id.startsWith('.') || used.has(id)) continue;
+        await rename(this.layout.layerDir(id), join(this.layersDir, `${TEMP_PREFIX}${id}`));
+        fault('store.doomed');
+        gone.push(id);
+      }
+      // Last: until here they tell that there is something to sweep.
+      for (const pin of pins) if (!pin.alive) await removePin(pin.file);
+    } finally {
+      await lock.release();
+    }
+    for (const id of gone) {
+      await rm(join(this.layersDir, `${TEMP_PREFIX}${id}`), { recursive: true, force: true });
+    }
+    return gone;
   }
 
   /** @throws system errors; a layer.json that is not there is ENOENT. */
@@ -147,17 +189,13 @@ export class LayerStore {
     return this.layout.lockFile(`_layer${name}`);
   }
 
-  private async prepare(): Promise<void> {
-    await mkdir(this.layersDir, { recursive: true, mode: 0o700 });
-    await this.sweepInterrupted();
-  }
-
-  private async seal(temp: HostPath, digest: string, note: LayerNote): Promise<string> {
+  private async seal(pin: Pin, temp: HostPath, digest: string, note: LayerNote): Promise<string> {
     const id = digest.replace(/^sha256:/, '').slice(0, ID_LENGTH);
     const layer: Layer = { format: LAYER_FORMAT, id, ...note, createdMs: Date.now() };
     await writeFileAtomic(join(temp, 'layer.json'), `${JSON.stringify(layer, null, 2)}\n`);
     const lock = await this.tools.lock(this.storeLock);
     try {
+      await pin.add(id);
       if (await this.has(id)) return id;
       // One syncfs(2) instead of an fsync for every file: a sealed layer is never verified again.
       await run('sync', ['--file-system', temp], { doing: 'write the layer to disk' });
@@ -171,7 +209,7 @@ export class LayerStore {
 
   /** The caller holds the store's lock. */
   private async sweepTemporary(): Promise<void> {
-    for (const name of await names(this.layersDir)) {
+    for (const name of await namesIn(this.layersDir)) {
       if (!name.startsWith(TEMP_PREFIX)) continue;
       const lock = await this.tools.tryLock(this.tempLock(name));
       if (!lock) continue;
@@ -179,53 +217,11 @@ export class LayerStore {
       await lock.release();
     }
   }
-
-  private async somebodyCreates(): Promise<boolean> {
-    for (const name of await names(this.layout.root)) {
-      if (!name.startsWith('.') && (await exists(this.layout.partialMark(name)))) return true;
-    }
-    return false;
-  }
-
-  /** Every id that a container's `current`, a snapshot or an image names. */
-  private async used(): Promise<Set<string>> {
-    const files: HostPath[] = [];
-    for (const name of await names(this.layout.root)) {
-      if (name.startsWith('.')) continue;
-      files.push(this.layout.currentFile(name));
-      const snapshots = join(this.layout.containerDir(name), 'snapshots');
-      files.push(...(await names(snapshots)).map((snapshot) => join(snapshots, snapshot)));
-    }
-    const images = join(this.layout.store, 'images');
-    files.push(...(await names(images)).filter((n) => n.endsWith('.json')).map((n) => join(images, n)));
-    return new Set((await Promise.all(files.map(layersNamedBy))).flat());
-  }
 }
 
-/** A file that cannot be read as one of ours stops the sweep: what it names must not be lost. */
-async function layersNamedBy(file: HostPath): Promise<string[]> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
-  try {
-    const { layers } = JSON.parse(text) as { layers: string[] };
-    return layers.map(String);
-  } catch (cause) {
-    throw new TsctError('TSCT_DAMAGED_RECORD', `cannot sweep the layer store: ${file} is damaged`, { cause });
-  }
-}
-
-async function names(directory: HostPath): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
+async function makeDirectory(path: HostPath): Promise<void> {
+  await mkdir(path);
+  await chmod(path, 0o755); // whatever the umask is
 }
 
 async function exists(path: HostPath): Promise<boolean> {

@@ -6,7 +6,7 @@ export interface HeldLock {
 }
 
 /** What the image part needs from its caller: it imports neither native code nor state. */
-export interface ImageTools {
+export interface StorageTools {
   /** Path of the native program tsct-archive. */
   readonly archiveProgram: HostPath;
   /**
@@ -17,10 +17,10 @@ export interface ImageTools {
   /** The same without waiting: undefined when somebody else has it. */
   readonly tryLock: (path: HostPath) => Promise<HeldLock | undefined>;
   readonly signal: AbortSignal;
-  readonly progress: (progress: ImageProgress) => void;
+  readonly progress: (progress: StorageProgress) => void;
 }
 
-export interface ImageProgress {
+export interface StorageProgress {
   /** What is being done, in a few words. */
   readonly what: string;
   /** 0 to 1, where it is known. */

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import { fault } from '../base/fault.js';
+import { parseDefinition } from '../definition/parse.js';
+import { mountOf, readMountTable } from '../host/mount-table.js';
+import { writeCurrent } from '../state/current.js';
+import { type Identity, readIdentity, writeIdentity } from '../state/identity.js';
+import type { ConfigFile, DriverName, Root } from '../state/root.js';
+import { driverOf } from '../storage/driver.js';
+import type { Pin } from '../storage/pin.js';
+import { allotIdentity } from './allot.js';
+import { writeConfig } from './config-files.js';
+import type { Context } from './context.js';
+import { freshenRoot } from './freshen.js';
+import { imageContext } from './image-context.js';
+import { withLock } from './locking.js';
+import { treeTools } from './tree-tools.js';
+import { withUndo } from './undo.js';
+
+/** What a new container is made of. */
+export interface Content {
+  readonly config: readonly ConfigFile[];
+  /** Its root, lowest first. */
+  readonly layers: readonly string[];
+  /** Used unless its config names one. */
+  readonly driver?: DriverName;
+  /** The container whose identity it keeps: that one is moved, not doubled. */
+  readonly identityOf?: string;
+}
+
+export interface Created {
+  readonly name: string;
+  readonly uuid: string;
+  readonly idmap: { readonly base: number; readonly count: number };
+  readonly root: { readonly driver: DriverName; readonly layers: readonly string[] };
+}
+
+/** Somebody else who creates the same container wins soon, or works for minutes: not worth waiting for. */
+const LOCK_TIMEOUT_MS = 5_000;
+
+/** File systems that an overlay cannot have its upper layer on (kernel Documentation/filesystems/overlayfs.rst). */
+const NO_UPPER = /^(overlay|nfs\d*|cifs|smb3|vfat|msdos|exfat|ntfs3?|9p|fuse\b.*)$/;
+
+/**
+ * Makes a container: all of it, or nothing that anybody would list. A crash leaves what the next command sweeps.
+ * @param content is asked for once the name is taken; what it makes in the store it names by the pin.
+ * @throws TSCT_EXISTS, TSCT_BUSY (exit 4), what the content and the driver throw.
+ */
+export async function makeContainer(
+  ctx: Context,
+  name: string,
+  content: (pin: Pin) => Promise<Content>,
+): Promise<Created> {
+  return withLock(
+    ctx,
+    name,
+    () =>
+      withUndo(async (undo) => {
+        ctx.store.needFree(name);
+        if (existsSync(ctx.layout.containerDir(name))) await ctx.store.remove(name);
+        await ctx.store.createPartial(name);
+        undo.push('container directory', () => ctx.store.remove(name));
+        fault('create.marked');
+        const created = await imageContext(ctx).store.withPin('', [], async (pin) =>
+          fill(ctx, name, pin, await content(pin)),
+        );
+        fault('create.filled');
+        ctx.signal.throwIfAborted();
+        await ctx.store.finishPartial(name);
+        return created;
+      }),
+    { timeoutMs: LOCK_TIMEOUT_MS },
+  );
+}
+
+async function fill(ctx: Context, name: string, pin: Pin, content: Content): Promise<Created> {
+  const { store } = imageContext(ctx);
+  await store.keep(pin, content.layers);
+  await writeConfig(ctx, name, content.config);
+  const identity = await makeIdentity(ctx, name, content.identityOf);
+  const driver = driverOf(chooseDriver(ctx, content));
+  const root = await driver.grow({ store, pin, trees: treeTools(ctx) }, content.layers);
+  await writeCurrent(ctx.layout.currentFile(name), root);
+  if (content.identityOf === undefined) {
+    await freshenRoot(ctx, name, identity, [...content.layers, root.upper].map(ctx.layout.layerTree));
+  }
+  return describe(name, identity, root);
+}
+
+function makeIdentity(ctx: Context, name: string, keptOf: string | undefined): Promise<Identity> {
+  if (keptOf === undefined) return allotIdentity(ctx, name);
+  return readIdentity(ctx.layout.identityFile(keptOf)).then(async (identity) => {
+    await writeIdentity(ctx.layout.identityFile(name), identity);
+    return identity;
+  });
+}
+
+/** As the config wishes, as the original has it, or what suits the disk best. */
+function chooseDriver(ctx: Context, { config, driver }: Content): DriverName {
+  const definition = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
+  if (definition.storage.driver ?? driver) return (definition.storage.driver ?? driver) as DriverName;
+  const { fsType } = mountOf(ctx.layout.root, readMountTable());
+  return fsType === 'btrfs' ? 'btrfs' : NO_UPPER.test(fsType) ? 'dir' : 'overlay';
+}
+
+function describe(name: string, identity: Identity, root: Root): Created {
+  return {
+    name,
+    uuid: identity.uuid,
+    idmap: { base: identity.idBase, count: identity.idCount },
+    root: { driver: root.driver, layers: root.layers },
+  };
+}

@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { ExitCode, isErrno, TsctError } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
+import { RecordReader } from './record.js';
+import { type ConfigFile, DRIVER_NAMES, type DriverName, isConfigFiles, isLayerIds } from './root.js';
+
+const SNAPSHOT_FORMAT = 1;
+const NAME_LENGTH_MAX = 100;
+
+/** NAME/snapshots/SNAP: a state of a container. Never changed once it is written. */
+export interface Snapshot {
+  readonly format: typeof SNAPSHOT_FORMAT;
+  /** Driver of the root that it was taken of. */
+  readonly driver: DriverName;
+  /** Sealed trees, lowest first: all of them are the root. */
+  readonly layers: readonly string[];
+  readonly config: readonly ConfigFile[];
+  readonly createdMs: number;
+  /** Who took it: `manual`, `restore`, or `schedule NAME`: a schedule expires only its own. */
+  readonly by: string;
+  /** The container ran meanwhile. */
+  readonly running: boolean;
+  /** How long it stood still for it. */
+  readonly frozenMs: number;
+  readonly copiedBytes: number;
+}
+
+/** @throws TSCT_BAD_NAME (exit 2): it becomes the name of a file. */
+export function checkSnapshotName(name: string): void {
+  if (name.length <= NAME_LENGTH_MAX && /^[a-zA-Z0-9]([\w.:+-]*[a-zA-Z0-9])?$/.test(name)) return;
+  throw new TsctError('TSCT_BAD_NAME', `${JSON.stringify(name)} is not a name for a snapshot`, {
+    exitCode: ExitCode.Usage,
+    hint: `1 to ${NAME_LENGTH_MAX} letters, digits and . _ : + -, beginning and ending with a letter or digit`,
+  });
+}
+
+/** @throws TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT (exit 5). */
+export function parseSnapshot(path: HostPath, text: string): Snapshot {
+  const record = RecordReader.parse(path, text, SNAPSHOT_FORMAT);
+  return {
+    format: SNAPSHOT_FORMAT,
+    driver: record.oneOf('driver', DRIVER_NAMES),
+    layers: record.need('layers', isLayerIds, 'a list of layer ids'),
+    config: record.need('config', isConfigFiles, 'the files of a config'),
+    createdMs: record.integer('createdMs'),
+    by: record.string('by'),
+    running: record.need('running', (v): v is boolean => typeof v === 'boolean', 'true or false'),
+    frozenMs: record.need('frozenMs', (v): v is number => typeof v === 'number' && v >= 0, 'a time in ms'),
+    copiedBytes: record.integer('copiedBytes'),
+  };
+}
+
+/** The snapshots of one container. Whoever changes something holds its lock. */
+export class Snapshots {
+  constructor(
+    private readonly dir: HostPath,
+    private readonly container: string,
+  ) {}
+
+  /** Names, oldest first by their own word; those that cannot be read are an error. */
+  async all(): Promise<{ readonly name: string; readonly snapshot: Snapshot }[]> {
+    const found = await Promise.all(
+      (await this.names()).map(async (name) => ({ name, snapshot: await this.need(name) })),
+    );
+    return found.sort((a, b) => a.snapshot.createdMs - b.snapshot.createdMs || (a.name < b.name ? -1 : 1));
+  }
+
+  async names(): Promise<string[]> {
+    try {
+      return (await readdir(this.dir)).filter((name) => !name.startsWith('.'));
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+  }
+
+  /** @throws TSCT_NO_SNAPSHOT (exit 3), TSCT_BAD_NAME (exit 2), TSCT_DAMAGED_RECORD. */
+  async need(name: string): Promise<Snapshot> {
+    checkSnapshotName(name);
+    try {
+      return parseSnapshot(this.file(name), await readFile(this.file(name), 'utf8'));
+    } catch (cause) {
+      if (!isErrno(cause, 'ENOENT')) throw cause;
+      throw new TsctError('TSCT_NO_SNAPSHOT', `there is no snapshot ${this.container}@${name}`, {
+        exitCode: ExitCode.NotFound,
+        hint: `see: tsct snapshot list ${this.container}`,
+        cause,
+      });
+    }
+  }
+
+  /** @throws TSCT_EXISTS (exit 4), TSCT_BAD_NAME (exit 2). */
+  needFree(name: string): void {
+    checkSnapshotName(name);
+    if (!existsSync(this.file(name))) return;
+    throw new TsctError('TSCT_EXISTS', `there is a snapshot ${this.container}@${name} already`, {
+      exitCode: ExitCode.WrongState,
+      hint: `choose another name, or delete it first: tsct snapshot delete ${this.container}@${name}`,
+    });
+  }
+
+  async write(name: string, snapshot: Omit<Snapshot, 'format'>): Promise<void> {
+    checkSnapshotName(name);
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    await writeFileAtomic(
+      this.file(name),
+      `${JSON.stringify({ format: SNAPSHOT_FORMAT, ...snapshot }, null, 2)}\n`,
+    );
+  }
+
+  async remove(name: string): Promise<void> {
+    await unlink(this.file(name));
+    await syncDirectory(dirname(this.file(name)));
+  }
+
+  file(name: string): HostPath {
+    return join(this.dir, name);
+  }
+}

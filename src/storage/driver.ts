@@ -1,0 +1,45 @@
+import type { DriverName, Root } from '../state/root.js';
+import { COPYING_DRIVERS } from './copying-driver.js';
+import type { LayerStore } from './layer-store.js';
+import { overlayDriver } from './overlay-driver.js';
+import type { Pin } from './pin.js';
+import type { Freezer, TreeTools } from './tree-tools.js';
+
+/** What a driver works with. */
+export interface DriverContext {
+  readonly store: LayerStore;
+  readonly trees: TreeTools;
+  /** Names what is made until a file does. */
+  readonly pin: Pin;
+}
+
+/**
+ * How writable roots are made of sealed layers and sealed again. No method moves or changes a tree that a file
+ * names: what counts changes only when the caller writes that file.
+ */
+export interface Driver {
+  readonly name: DriverName;
+  /** A new writable root with the content of these layers (lowest first). */
+  grow(ctx: DriverContext, layers: readonly string[]): Promise<Root>;
+  /**
+   * Layers with the content of a root that nobody writes to, for good.
+   * @returns them, and the root that the container has from then on: the caller writes it before it uses them.
+   */
+  seal(ctx: DriverContext, root: Root): Promise<{ readonly layers: readonly string[]; readonly root: Root }>;
+  /** What a stopped root is made of, valid only until it is started or changed. */
+  asLayers(root: Root): readonly string[];
+  /** Layers with the content of a running root at one moment at which it was frozen. */
+  capture(ctx: DriverContext, root: Root, freeze: Freezer): Promise<Captured>;
+}
+
+export interface Captured {
+  readonly layers: readonly string[];
+  readonly frozenMs: number;
+  readonly copiedBytes: number;
+}
+
+const DRIVERS: Readonly<Record<DriverName, Driver>> = { overlay: overlayDriver, ...COPYING_DRIVERS };
+
+export function driverOf(name: DriverName): Driver {
+  return DRIVERS[name];
+}

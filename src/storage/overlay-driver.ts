@@ -1,0 +1,50 @@
+import { chmod, chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { HostPath } from '../base/paths.js';
+import type { Driver, DriverContext } from './driver.js';
+
+/**
+ * An overlay of sealed layers and an upper tree (kernel Documentation/filesystems/overlayfs.rst): every operation
+ * on a stopped container costs the same, however large it is. Works on any file system that can hold an upper.
+ */
+export const overlayDriver: Driver = {
+  name: 'overlay',
+
+  async grow(ctx, layers) {
+    return { driver: 'overlay', layers, upper: await makeUpper(ctx, layers.at(-1)) };
+  },
+
+  async seal(ctx, root) {
+    // Nothing was written: no need to stack an empty tree on the others.
+    if (await isEmpty(ctx.store.tree(root.upper))) return { layers: root.layers, root };
+    const layers = [...root.layers, root.upper];
+    return { layers, root: { ...root, layers, upper: await makeUpper(ctx, root.upper) } };
+  },
+
+  asLayers: (root) => [...root.layers, root.upper],
+
+  async capture(ctx, root, freeze) {
+    const upper = ctx.store.tree(root.upper);
+    const copy = await ctx.store.addEmpty(ctx.pin);
+    const done = await ctx.trees.copyLive(upper, ctx.store.tree(copy), freeze);
+    return { layers: [...root.layers, copy], ...done };
+  },
+};
+
+/** The root directory of an overlay is that of its upper tree: a new one looks like the one below. */
+async function makeUpper({ store, pin }: DriverContext, below: string | undefined): Promise<string> {
+  const id = await store.addEmpty(pin);
+  await mkdir(join(dirname(store.tree(id)), 'work'), { mode: 0o700 });
+  if (below !== undefined) await takeLooks(store.tree(below), store.tree(id));
+  return id;
+}
+
+async function takeLooks(from: HostPath, to: HostPath): Promise<void> {
+  const { mode, uid, gid } = await stat(from);
+  await chown(to, uid, gid);
+  await chmod(to, mode & 0o7777);
+}
+
+async function isEmpty(tree: HostPath): Promise<boolean> {
+  return (await readdir(tree)).length === 0;
+}
