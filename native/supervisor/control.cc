@@ -26,9 +26,22 @@ void say(Client& c, const char* text) {
   send(c.fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void hang_up(Client& c) {
+bool is_held(const Supervisor& s) {
+  for (const Client& c : s.clients)
+    if (c.fd >= 0 && c.mode == Client::Mode::kHold) return true;
+  return false;
+}
+
+// Whoever held the system still lets go, or was killed: it goes on, unless an admin froze it besides.
+void let_go(Supervisor& s, Client& c) {
+  c.mode = Client::Mode::kRequest;
+  if (!is_held(s) && !s.frozen && s.init) freeze_payload(s, false);
+}
+
+void hang_up(Supervisor& s, Client& c) {
   close(c.fd);
   c.fd = -1;
+  if (c.mode == Client::Mode::kHold) let_go(s, c);
 }
 
 void answer(Client& c, int result, const char* step, const char* detail = "") {
@@ -42,8 +55,13 @@ void answer(Client& c, int result, const char* step, const char* detail = "") {
 void ask(Supervisor& s, Client& c, Ask what) {
   if (!s.init || s.state != State::kRunning)
     return answer(c, -ESRCH, "ask init", "the system is not running");
-  if (s.frozen) freeze_payload(s, false);  // a frozen init hears nothing
+  // A frozen init hears nothing. Holders see the end of their connection, and that what they made is
+  // worthless.
+  bool still = s.frozen || is_held(s);
   s.frozen = false;
+  for (Client& holder : s.clients)
+    if (holder.fd >= 0 && holder.mode == Client::Mode::kHold) hang_up(s, holder);
+  if (still) freeze_payload(s, false);
   s.ask = what;
   s.requested = true;
   s.ask_since_ms = now_ms(CLOCK_MONOTONIC);
@@ -59,7 +77,8 @@ void kill_now(Supervisor& s, Client& c) {
 
 void freeze(Supervisor& s, Client& c, bool on) {
   if (s.state != State::kRunning) return answer(c, -ESRCH, "freeze", "the system is not running");
-  int result = freeze_payload(s, on);
+  // Thawed while somebody holds it still: that comes true when he lets go.
+  int result = !on && is_held(s) ? 0 : freeze_payload(s, on);
   if (result == 0) s.frozen = on;
   answer(c, result, on ? "freeze" : "thaw");
   if (result != 0) return;
@@ -70,6 +89,15 @@ void freeze(Supervisor& s, Client& c, bool on) {
       .number(s.init)
       .add("}\n");
   publish(s, line.c_str());
+}
+
+// Still for as long as the connection lasts. To everybody else the system goes on running: it is a matter of
+// milliseconds, and `exec` waits it out.
+bool hold(Supervisor& s, Client& c) {
+  int result = s.state == State::kRunning && s.init ? freeze_payload(s, true) : -ESRCH;
+  if (result == 0) c.mode = Client::Mode::kHold;
+  answer(c, result, "freeze", result == -ESRCH ? "the system is not running" : "");
+  return result == 0;
 }
 
 void enter(Supervisor& s, Client& c) {
@@ -129,6 +157,7 @@ bool serve(Supervisor& s, Client& c) {
     become_console(s, c, line + 7);
     return true;
   }
+  if (is(line, "hold")) return hold(s, c);
   if (is(line, "enter")) {
     enter(s, c);
     return true;  // kept open: the client may look whether the container goes away
@@ -258,18 +287,23 @@ void on_client(Supervisor& s, Client& c, uint32_t events) {
   for (;;) {
     ssize_t n = recv(c.fd, &byte, 1, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR) && !(events & (EPOLLHUP | EPOLLERR))) return;
-    if (n <= 0) return hang_up(c);
+    if (n <= 0) return hang_up(s, c);
     if (c.mode == Client::Mode::kEvents) continue;
     if (byte == '\n') break;
     if (c.used >= sizeof c.line - 1) {
       answer(c, -EMSGSIZE, "read request", "the request is too long");
-      return hang_up(c);
+      return hang_up(s, c);
     }
     c.line[c.used++] = byte;
   }
   c.line[c.used] = 0;
   c.used = 0;
-  if (!serve(s, c)) hang_up(c);
+  if (c.mode == Client::Mode::kHold) {  // whatever it says: the answer tells that it held until now
+    let_go(s, c);
+    answer(c, 0, "");
+    return hang_up(s, c);
+  }
+  if (!serve(s, c)) hang_up(s, c);
 }
 
 void publish(Supervisor& s, const char* line) {
@@ -279,7 +313,7 @@ void publish(Supervisor& s, const char* line) {
 
 void close_clients(Supervisor& s) {
   for (Client& c : s.clients)
-    if (c.fd >= 0) hang_up(c);
+    if (c.fd >= 0) hang_up(s, c);
 }
 
 }  // namespace tsct

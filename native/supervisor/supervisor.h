@@ -17,7 +17,7 @@ enum class Ask { kNone, kHalt, kReboot };
 
 struct Client {
   int fd = -1;
-  enum class Mode : uint8_t { kRequest, kEvents, kConsole } mode = Mode::kRequest;
+  enum class Mode : uint8_t { kRequest, kEvents, kConsole, kHold } mode = Mode::kRequest;
   uint8_t used = 0;  // bytes of the request line so far
   char line[64];
 };

@@ -14,8 +14,7 @@ export const FAULT_POINTS = [
   'restore.current',
   'restore.config',
   'restore.kept',
-  'clone.marked',
-  'clone.filled',
+  'clone.sealed',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

@@ -19,6 +19,20 @@ export const namesArg = stringArg({
   ignoreStdin: true,
 });
 
+/** NAME@SNAP. */
+export const snapshotArg = stringArg({
+  description: 'the snapshot, NAME@SNAP',
+  required: true,
+  ignoreStdin: true,
+});
+export const snapshotsArg = stringArg({
+  name: 'snapshot',
+  description: 'the snapshots, NAME@SNAP each',
+  required: true,
+  multiple: true,
+  ignoreStdin: true,
+});
+
 /** Several, or none beside `--all`. */
 export const optionalNamesArg = stringArg({
   name: 'name',

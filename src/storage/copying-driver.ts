@@ -23,6 +23,8 @@ function copyingDriver(name: Exclude<DriverName, 'overlay'>): Driver {
       return { layers: [await duplicate(ctx, name, [root.upper])], root };
     },
 
+    lend: async (_, root) => ({ layers: [root.upper], root }),
+
     asLayers: (root) => [root.upper],
 
     async capture(ctx, root, freeze) {

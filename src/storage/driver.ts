@@ -25,11 +25,18 @@ export interface Driver {
    * Layers with the content of a root that nobody writes to, for good.
    * @returns them, and the root that the container has from then on: the caller writes it before it uses them.
    */
-  seal(ctx: DriverContext, root: Root): Promise<{ readonly layers: readonly string[]; readonly root: Root }>;
-  /** What a stopped root is made of, valid only until it is started or changed. */
+  seal(ctx: DriverContext, root: Root): Promise<Sealed>;
+  /** The same for as long as the container is neither started nor changed: what `grow` makes a root of at once. */
+  lend(ctx: DriverContext, root: Root): Promise<Sealed>;
+  /** All trees of a root, as layers for when it is no longer written to. */
   asLayers(root: Root): readonly string[];
   /** Layers with the content of a running root at one moment at which it was frozen. */
   capture(ctx: DriverContext, root: Root, freeze: Freezer): Promise<Captured>;
+}
+
+export interface Sealed {
+  readonly layers: readonly string[];
+  readonly root: Root;
 }
 
 export interface Captured {

@@ -1,7 +1,8 @@
 import { chmod, chown, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { HostPath } from '../base/paths.js';
-import type { Driver, DriverContext } from './driver.js';
+import type { Root } from '../state/root.js';
+import type { Driver, DriverContext, Sealed } from './driver.js';
 
 /**
  * An overlay of sealed layers and an upper tree (kernel Documentation/filesystems/overlayfs.rst): every operation
@@ -14,12 +15,9 @@ export const overlayDriver: Driver = {
     return { driver: 'overlay', layers, upper: await makeUpper(ctx, layers.at(-1)) };
   },
 
-  async seal(ctx, root) {
-    // Nothing was written: no need to stack an empty tree on the others.
-    if (await isEmpty(ctx.store.tree(root.upper))) return { layers: root.layers, root };
-    const layers = [...root.layers, root.upper];
-    return { layers, root: { ...root, layers, upper: await makeUpper(ctx, root.upper) } };
-  },
+  seal,
+  // Its upper would be a lower layer of the other root and written to: not allowed (overlayfs.rst).
+  lend: seal,
 
   asLayers: (root) => [...root.layers, root.upper],
 
@@ -30,6 +28,13 @@ export const overlayDriver: Driver = {
     return { layers: [...root.layers, copy], ...done };
   },
 };
+
+async function seal(ctx: DriverContext, root: Root): Promise<Sealed> {
+  // Nothing was written: no need to stack an empty tree on the others.
+  if (await isEmpty(ctx.store.tree(root.upper))) return { layers: root.layers, root };
+  const layers = [...root.layers, root.upper];
+  return { layers, root: { ...root, layers, upper: await makeUpper(ctx, root.upper) } };
+}
 
 /** The root directory of an overlay is that of its upper tree: a new one looks like the one below. */
 async function makeUpper({ store, pin }: DriverContext, below: string | undefined): Promise<string> {

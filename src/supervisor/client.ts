@@ -71,6 +71,40 @@ export async function* followEvents(
   }
 }
 
+/**
+ * Keeps a running container still while `work` runs; it goes on when this process dies, too.
+ * @throws what the supervisor could not do, TSCT_NOT_RUNNING (exit 4), TSCT_NOT_STILL when somebody stopped it.
+ */
+export async function holdStill(
+  socketPath: HostPath,
+  name: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const opened = await open(socketPath);
+  if (typeof opened === 'string') throw notRunningAnyMore(name);
+  const answers = lines(opened, 'hold', ANSWER_TIMEOUT_MS);
+  try {
+    const held = (await answers.next()).value as Answer | undefined;
+    if (!held) throw notRunningAnyMore(name);
+    if (!held.ok) throw describeNativeError(`freeze ${name}`, held.error);
+    opened.setTimeout(0);
+    await work();
+    opened.write('release\n');
+    if ((await answers.next()).value) return;
+    throw new TsctError('TSCT_NOT_STILL', `cannot keep ${name} still: it was stopped meanwhile`, {
+      exitCode: ExitCode.WrongState,
+    });
+  } finally {
+    opened.destroy();
+  }
+}
+
+function notRunningAnyMore(name: string): TsctError {
+  return new TsctError('TSCT_NOT_RUNNING', `cannot freeze ${name}: it is not running any more`, {
+    exitCode: ExitCode.WrongState,
+  });
+}
+
 function checkStatus(status: Status): Status {
   if (status.format <= PROTOCOL_FORMAT) return status;
   throw new TsctError(

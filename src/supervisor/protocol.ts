@@ -9,6 +9,9 @@
  *   `1 kill`              → Answer   SIGKILL to everything in the payload
  *   `1 signal N`          → Answer   signal N to PID 1
  *   `1 freeze` `1 thaw`   → Answer   once the kernel says so
+ *   `1 hold`              → Answer   frozen until the client sends another line, to which the Answer tells that it
+ *                           stood still all the time, or until it closes the connection or is killed. Its state
+ *                           stays `running`. The supervisor closes first when the system is asked to halt
  *   `1 events`            → Status, then one Event a line until the container is gone and all is undone
  *   `1 enter`             → Enter, with the pidfd of PID 1 (SCM_RIGHTS; tsct-exec only)
  *   `1 console`           → the rest of the connection is the console's bytes, both ways (tsct-exec only);

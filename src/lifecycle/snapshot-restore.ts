@@ -1,0 +1,111 @@
+import { ExitCode, TsctError } from '../base/errors.js';
+import { fault } from '../base/fault.js';
+import { readCurrent, writeCurrent } from '../state/current.js';
+import { type Snapshot, Snapshots } from '../state/snapshot.js';
+import { driverOf } from '../storage/driver.js';
+import { readConfig } from './config-files.js';
+import type { Context } from './context.js';
+import { imageContext } from './image-context.js';
+import { withLock } from './locking.js';
+import { observe } from './observe.js';
+import { settle } from './settle.js';
+import { timeName } from './snapshot-create.js';
+import { stop } from './stop.js';
+import { tearDown } from './tear-down.js';
+import { treeTools } from './tree-tools.js';
+
+export interface RestoreOptions {
+  /** Stop it first if it runs. */
+  readonly stop?: boolean;
+  /** Do not keep the present state as a snapshot. */
+  readonly discard?: boolean;
+}
+
+export interface Restored {
+  readonly name: string;
+  readonly snapshot: string;
+  /** The snapshot that the state before is kept as; null when it was not to be kept. */
+  readonly kept: string | null;
+}
+
+/**
+ * Brings back root and config of a snapshot, not the identity. At any moment a crash leaves the old or the new
+ * state: what counts changes by one rename.
+ * @throws TSCT_NO_SNAPSHOT (exit 3), TSCT_RUNNING (exit 4).
+ */
+export async function restoreSnapshot(
+  ctx: Context,
+  name: string,
+  snapshot: string,
+  options: RestoreOptions = {},
+): Promise<Restored> {
+  ctx.store.need(name);
+  const snapshots = new Snapshots(ctx.layout.snapshotDir(name), name);
+  await snapshots.need(snapshot);
+  if (options.stop) await stop(ctx, name);
+  const kept = await withLock(ctx, name, async () => {
+    ctx.store.need(name);
+    await needStopped(ctx, name);
+    return replaceRoot(ctx, name, await snapshots.need(snapshot), options.discard ?? false);
+  });
+  if (kept === null) await imageContext(ctx).store.sweepUnused();
+  return { name, snapshot, kept };
+}
+
+async function needStopped(ctx: Context, name: string): Promise<void> {
+  const observed = await observe(ctx, name);
+  if (observed.status) {
+    throw new TsctError('TSCT_RUNNING', `cannot restore ${name}: it is running`, {
+      exitCode: ExitCode.WrongState,
+      hint: `stop it first: tsct stop ${name}, or let restore do it: --stop`,
+    });
+  }
+  if (observed.debris) await tearDown(ctx, name);
+}
+
+async function replaceRoot(
+  ctx: Context,
+  name: string,
+  snapshot: Snapshot,
+  discard: boolean,
+): Promise<string | null> {
+  const { store } = imageContext(ctx);
+  const { unsettled: _, ...before } = await readCurrent(ctx.layout.currentFile(name));
+  return store.withPin(name, [...snapshot.layers, before.upper], async (pin) => {
+    const driver = driverOf(before.driver);
+    const root = await driver.grow({ store, pin, trees: treeTools(ctx) }, snapshot.layers);
+    const keep = discard
+      ? undefined
+      : await describeBefore(ctx, name, driver.asLayers(before), before.driver);
+    fault('restore.grown');
+    await writeCurrent(ctx.layout.currentFile(name), {
+      ...root,
+      unsettled: { config: snapshot.config, ...(keep ? { keep } : {}) },
+    });
+    fault('restore.current');
+    await settle(ctx, name);
+    return keep?.name ?? null;
+  });
+}
+
+/** The old writable tree is sealed by no longer being written to: it is kept as it is, whatever the driver. */
+async function describeBefore(
+  ctx: Context,
+  name: string,
+  layers: readonly string[],
+  driver: Snapshot['driver'],
+): Promise<{ readonly name: string; readonly snapshot: Snapshot }> {
+  const createdMs = Date.now();
+  const taken = new Set(await new Snapshots(ctx.layout.snapshotDir(name), name).names());
+  const base = `before-restore-${timeName(new Date(createdMs))}`;
+  let free = base;
+  for (let n = 2; taken.has(free); n++) free = `${base}-${n}`;
+  const config = await readConfig(ctx, name);
+  return {
+    name: free,
+    snapshot: {
+      ...{ format: 1, driver, layers, config, createdMs, by: 'restore' },
+      ...{ running: false, frozenMs: 0, copiedBytes: 0 },
+    },
+  };
+}
