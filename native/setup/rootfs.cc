@@ -62,8 +62,8 @@ void attach_layers(const RootfsPlan& rootfs, int userns_fd) {
          full ? ENOSPC : EROFS);
 }
 
-// fsconfig(2) takes strings of 255 bytes: names relative to the staging directory let some 60 layers fit into one.
-// More are added one by one, which kernels know since 6.8.
+// fsconfig(2) takes strings of 255 bytes: names relative to the staging directory let some 60 layers fit into
+// one. More are added one by one, which kernels know since 6.8.
 static void name_layers(size_t count, std::vector<std::string>& data) {
   check(::chdir(kStaging), "mount overlay", "chdir", kStaging);
   std::string all;

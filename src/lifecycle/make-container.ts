@@ -5,7 +5,7 @@ import { mountOf, readMountTable } from '../host/mount-table.js';
 import { writeCurrent } from '../state/current.js';
 import { type Identity, readIdentity, writeIdentity } from '../state/identity.js';
 import type { ConfigFile, DriverName, Root } from '../state/root.js';
-import { driverOf } from '../storage/driver.js';
+import { driverOf } from '../storage/drivers.js';
 import type { Pin } from '../storage/pin.js';
 import { allotIdentity } from './allot.js';
 import { writeConfig } from './config-files.js';

@@ -2,7 +2,7 @@ import { fault } from '../base/fault.js';
 import { readCurrent, writeCurrent } from '../state/current.js';
 import type { DriverName } from '../state/root.js';
 import { Snapshots } from '../state/snapshot.js';
-import { driverOf } from '../storage/driver.js';
+import { driverOf } from '../storage/drivers.js';
 import type { Pin } from '../storage/pin.js';
 import { readConfig } from './config-files.js';
 import type { Context } from './context.js';

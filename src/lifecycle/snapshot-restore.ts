@@ -2,7 +2,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import { readCurrent, writeCurrent } from '../state/current.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
-import { driverOf } from '../storage/driver.js';
+import { driverOf } from '../storage/drivers.js';
 import { readConfig } from './config-files.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';

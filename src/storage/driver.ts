@@ -1,7 +1,5 @@
 import type { DriverName, Root } from '../state/root.js';
-import { COPYING_DRIVERS } from './copying-driver.js';
 import type { LayerStore } from './layer-store.js';
-import { overlayDriver } from './overlay-driver.js';
 import type { Pin } from './pin.js';
 import type { Freezer, TreeTools } from './tree-tools.js';
 
@@ -43,10 +41,4 @@ export interface Captured {
   readonly layers: readonly string[];
   readonly frozenMs: number;
   readonly copiedBytes: number;
-}
-
-const DRIVERS: Readonly<Record<DriverName, Driver>> = { overlay: overlayDriver, ...COPYING_DRIVERS };
-
-export function driverOf(name: DriverName): Driver {
-  return DRIVERS[name];
 }

@@ -548,10 +548,10 @@ describe('tsct', () => {
         "rootfs": {
           "driver": "overlay",
           "layers": [
-            "/var/lib/tsct/.store/layers/busybox-1",
+            "/var/lib/tsct/.store/layers/busybox-1/tree",
           ],
           "readonly": false,
-          "upperDir": "/var/lib/tsct/web/root",
+          "upperDir": "/var/lib/tsct/.store/layers/web-upper",
         },
         "runDir": "/run/tsct/web",
         "seccompCacheDir": "/run/tsct/.seccomp",
