@@ -99,7 +99,7 @@ function chooseDriver(ctx: Context, { config, driver }: Content): DriverName {
   const definition = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
   if (definition.storage.driver ?? driver) return (definition.storage.driver ?? driver) as DriverName;
   const { fsType } = mountOf(ctx.layout.root, readMountTable());
-  return fsType === 'btrfs' ? 'btrfs' : NO_UPPER.test(fsType) ? 'dir' : 'overlay';
+  return NO_UPPER.test(fsType) ? 'dir' : 'overlay';
 }
 
 function describe(name: string, identity: Identity, root: Root): Created {
