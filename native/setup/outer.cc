@@ -23,6 +23,7 @@
 #include "setup/supervisor_link.h"
 #include "setup/tree.h"
 #include "setup/user_namespace.h"
+#include "setup/volatile_root.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -115,7 +116,7 @@ void build_and_pivot(const LaunchPlan& plan, GroupEntry& groups, const Channel& 
   UniqueFd root;
   {
     ActAs base(plan.root_uid(), plan.root_gid());
-    root = attach_root(root_mount.get());
+    root = plan.rootfs.usr_only ? attach_usr_root(root_mount.get()) : attach_root(root_mount.get());
     build_tree(plan, root.get(), parts);
   }
   groups.join();
@@ -166,7 +167,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   to_inner.send(Step::kMapsWritten);
 
   UniqueFd userns = open_user_namespace(pid);
-  attach_layers(plan.rootfs, userns.get());
+  attach_layers(plan, userns.get());
   UniqueFd root_mount;
   if (!plan.rootfs.overlay) {
     // One for the mounter to see, one to attach once it has looked: a detached mount cannot be copied
@@ -229,7 +230,7 @@ void with_mounted_root(const LaunchPlan& plan, void (*body)(int, int, void*), vo
   write_id_maps(pid, plan.uid_mappings, plan.gid_mappings);
   to_inner.send(Step::kMapsWritten);
   UniqueFd userns = open_user_namespace(pid);
-  attach_layers(plan.rootfs, userns.get());
+  attach_layers(plan, userns.get());
   to_inner.send(Step::kLayersReady);
   TreeParts parts;
   UniqueFd root_mount;

@@ -77,8 +77,11 @@ struct SeccompPlan {
 struct RootfsPlan {
   bool overlay = false;
   std::vector<std::string> layers;  // lowest first
-  std::string upper_dir;
-  std::string path;  // driver dir
+  // What becomes of what is written: kept in upper_dir, there until the run ends, or in memory only.
+  enum class Upper { kKept, kRun, kMemory } upper = Upper::kKept;
+  std::string upper_dir;  // empty: memory
+  bool usr_only = false;  // the root is empty but for /usr, read-only
+  std::string path;       // driver dir
   bool readonly = false;
 };
 

@@ -160,7 +160,14 @@ void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
   rootfs.readonly = r.get<bool>("readonly");
   if (rootfs.overlay) {
     rootfs.layers = r.get<Strings>("layers");
-    rootfs.upper_dir = r.get<std::string>("upperDir");
+    std::string upper = r.has("upper") ? r.word("upper", {"kept", "run", "memory"}) : "kept";
+    rootfs.upper = upper == "run"      ? RootfsPlan::Upper::kRun
+                   : upper == "memory" ? RootfsPlan::Upper::kMemory
+                                       : RootfsPlan::Upper::kKept;
+    if (upper != "memory") rootfs.upper_dir = r.get<std::string>("upperDir");
+    if (r.has("usrOnly")) rootfs.usr_only = r.get<bool>("usrOnly");
+    if (upper == "run" && rootfs.upper_dir.find("/.store/runs/") == std::string::npos)
+      refuse("decode plan", r.where("upperDir"), "is not where layers of runs are");
     if (rootfs.layers.empty()) refuse("decode plan", r.where("layers"), "is empty");
   } else {
     rootfs.path = r.get<std::string>("path");

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "setup/volatile_root.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -42,12 +43,18 @@ void make_staging() {
   open_staged("root");  // here, because the mounter may not make anything in a tmpfs of the host's
 }
 
-void attach_layers(const RootfsPlan& rootfs, int userns_fd) {
+void attach_layers(const LaunchPlan& plan, int userns_fd) {
+  const RootfsPlan& rootfs = plan.rootfs;
   if (!rootfs.overlay) return;
   for (size_t i = 0; i < rootfs.layers.size(); i++) {
     UniqueFd mount = mapped_clone(rootfs.layers[i], MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY, userns_fd);
     attach_mount(mount.get(), open_staged("l" + std::to_string(i)).get(), "mount layer", rootfs.layers[i]);
   }
+  if (rootfs.upper == RootfsPlan::Upper::kMemory) {
+    open_staged("up");
+    return mount_memory_upper(plan, staged("up"));
+  }
+  if (rootfs.upper == RootfsPlan::Upper::kRun) make_run_upper(rootfs);
   UniqueFd upper = mapped_clone(rootfs.upper_dir, MOUNT_ATTR_NODEV, userns_fd);
   attach_mount(upper.get(), open_staged("up").get(), "mount layer", rootfs.upper_dir);
 }
@@ -96,8 +103,12 @@ UniqueFd mount_directory(const RootfsPlan& rootfs, int userns_fd) {
 }
 
 UniqueFd attach_root(int mount_fd) {
-  attach_mount(mount_fd, open_staged("root").get(), "mount root", "/");
-  std::string path = staged("root");
+  return attach_staged(mount_fd, "root");
+}
+
+UniqueFd attach_staged(int mount_fd, const std::string& name) {
+  attach_mount(mount_fd, open_staged(name).get(), "mount root", "/");
+  std::string path = staged(name);
   return UniqueFd(check(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "mount root", "open", path));
 }
 

@@ -52,6 +52,8 @@ export class StateLayout {
   }
   /** The tree of a layer. */
   layerTree = (id: string): HostPath => join(this.root, '.store', 'layers', id, 'tree');
+  /** What a container started with --ephemeral writes: made by native at the start, removed by it at the end. */
+  runLayer = (name: string): HostPath => join(this.root, '.store', 'runs', name);
   runDir = (name: string): HostPath => join(RUN_ROOT, this.key(name));
   controlSocket = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'control');
   /** Of the run that is under way. */

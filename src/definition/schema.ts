@@ -82,6 +82,10 @@ const storage = {
     syntax: 'overlay|dir',
     help: 'How the writable root is kept; takes effect at create. Not set: overlay where the host can, else dir.',
   }),
+  Volatile: oneOr('volatile', parseChoice('no', 'yes', 'state', 'overlay'), 'no', {
+    syntax: 'no|yes|state|overlay',
+    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only; state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host; it counts as memory of the container.',
+  }),
 };
 
 /** The key table: section → key → row. Man page, help and validation come from here. */

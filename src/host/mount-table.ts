@@ -13,6 +13,14 @@ export interface MountEntry {
   readonly superOptions: readonly string[];
 }
 
+/** File systems that an overlay cannot have its upper layer on (kernel Documentation/filesystems/overlayfs.rst). */
+const NO_UPPER = /^(overlay|nfs\d*|cifs|smb3|vfat|msdos|exfat|ntfs3?|9p|fuse\b.*)$/;
+
+/** Whether an overlay can have its upper layer on a file system of this type. */
+export function canHoldUpper(fsType: string): boolean {
+  return !NO_UPPER.test(fsType);
+}
+
 /** Reads what is mounted in this process's mount namespace, in mount order. */
 export function readMountTable(): readonly MountEntry[] {
   return parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8'));

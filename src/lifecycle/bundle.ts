@@ -7,14 +7,20 @@ import { RLIMIT_INFINITY } from '../plan/oci.js';
 import { mountRoot } from '../supervisor/setup.js';
 import { compile } from './compile.js';
 import type { Context } from './context.js';
+import { throwAwayTo } from './ephemeral.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { withUndo } from './undo.js';
 
 /** The plans of some containers, changing nothing. */
-export async function compileEach(ctx: Context, names: readonly string[]): Promise<LaunchPlan[]> {
+export async function compileEach(
+  ctx: Context,
+  names: readonly string[],
+  ephemeral: boolean,
+): Promise<LaunchPlan[]> {
   for (const name of names) ctx.store.need(name);
-  return Promise.all(names.map(async (name) => (await compile(ctx, name)).plan));
+  const writesTo = ephemeral ? throwAwayTo(ctx) : 'config';
+  return Promise.all(names.map(async (name) => (await compile(ctx, name, writesTo)).plan));
 }
 
 /**
@@ -33,6 +39,7 @@ export async function exportBundle(ctx: Context, name: string, directory: HostPa
         });
       }
       const { plan } = await compile(ctx, name);
+      refuseVolatile(name, plan);
       const config = bundleText(plan);
       const rootfs = join(directory, 'rootfs');
       await mkdir(directory, { recursive: true });
@@ -43,6 +50,14 @@ export async function exportBundle(ctx: Context, name: string, directory: HostPa
       await mountRoot(plan, rootfs);
     }),
   );
+}
+
+/** Such a root is made at each start out of more than one mount; what a bundle has is mounted once. */
+function refuseVolatile(name: string, { tsct: { rootfs } }: LaunchPlan): void {
+  if (rootfs.driver !== 'overlay' || rootfs.upper !== 'memory') return;
+  throw new TsctError('TSCT_NOT_IN_BUNDLE', `cannot export ${name}: a bundle cannot have a root in memory`, {
+    hint: `take Storage.Volatile out: tsct config unset ${name} Storage.Volatile`,
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import { type ConfigText, parseDefinition } from '../definition/parse.js';
 import { probeHost } from '../host/probe-host.js';
 import { buildPlan } from '../plan/build-plan.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
+import type { WritesTo } from '../plan/plan-input.js';
 import { readCurrent } from '../state/current.js';
 import { readIdentity } from '../state/identity.js';
 import type { Context } from './context.js';
@@ -19,7 +20,7 @@ export interface Compiled {
  * Definition, identity and host facts to plan: reads, decides, changes nothing.
  * @throws TSCT_CONFIG_* with file and line, TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT, TSCT_HOST_* (exit 5).
  */
-export async function compile(ctx: Context, name: string): Promise<Compiled> {
+export async function compile(ctx: Context, name: string, writesTo: WritesTo = 'config'): Promise<Compiled> {
   const dir = ctx.layout.containerDir(name);
   const [config, identity, current] = await Promise.all([
     loadTexts(dir),
@@ -38,6 +39,7 @@ export async function compile(ctx: Context, name: string): Promise<Compiled> {
       layers: current.layers.map(ctx.layout.layerTree),
       upperDir: ctx.layout.layerDir(current.upper),
     },
+    writesTo,
     facts: probeHost(),
     credentials,
   });

@@ -23,7 +23,7 @@ export async function freshenRoot(
   identity: Identity,
   trees: readonly HostPath[],
 ): Promise<void> {
-  const { plan } = await compile(ctx, name);
+  const { plan } = await compile(ctx, name, 'kept');
   const id = `${machineId(identity)}\n`;
   const edits: FileEdit[] = [
     { op: 'write', path: '/etc/machine-id', content: id, mode: 0o444 },

@@ -3,6 +3,7 @@ import { readIdentity } from '../state/identity.js';
 import { readUsage } from '../state/usage.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
+import { isEphemeral } from './ephemeral.js';
 import { readLastExit } from './last-exit.js';
 import { ifUnlocked } from './locking.js';
 import { observe, type State } from './observe.js';
@@ -43,6 +44,8 @@ export interface ContainerInfo {
   readonly created: string;
   readonly started: string | null;
   readonly root: { readonly driver: string; readonly layers: readonly string[]; readonly path: string };
+  /** What this run writes to its root is gone when it ends (start --ephemeral, or Storage.Volatile). */
+  readonly ephemeral: boolean;
   readonly lastExit: ExitRecord | null;
 }
 
@@ -83,6 +86,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
       layers: current.layers,
       path: ctx.layout.layerTree(current.upper),
     },
+    ephemeral: status !== undefined && (await isEphemeral(ctx, name)),
     lastExit,
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fault } from '../base/fault.js';
 import { parseDefinition } from '../definition/parse.js';
-import { mountOf, readMountTable } from '../host/mount-table.js';
+import { canHoldUpper, mountOf, readMountTable } from '../host/mount-table.js';
 import { writeCurrent } from '../state/current.js';
 import { type Identity, readIdentity, writeIdentity } from '../state/identity.js';
 import type { ConfigFile, DriverName, Root } from '../state/root.js';
@@ -36,9 +36,6 @@ export interface Created {
 
 /** Somebody else who creates the same container wins soon, or works for minutes: not worth waiting for. */
 const LOCK_TIMEOUT_MS = 5_000;
-
-/** File systems that an overlay cannot have its upper layer on (kernel Documentation/filesystems/overlayfs.rst). */
-const NO_UPPER = /^(overlay|nfs\d*|cifs|smb3|vfat|msdos|exfat|ntfs3?|9p|fuse\b.*)$/;
 
 /**
  * Makes a container: all of it, or nothing that anybody would list. A crash leaves what the next command sweeps.
@@ -98,8 +95,7 @@ function makeIdentity(ctx: Context, name: string, keptOf: string | undefined): P
 function chooseDriver(ctx: Context, { config, driver }: Content): DriverName {
   const definition = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
   if (definition.storage.driver ?? driver) return (definition.storage.driver ?? driver) as DriverName;
-  const { fsType } = mountOf(ctx.layout.root, readMountTable());
-  return NO_UPPER.test(fsType) ? 'dir' : 'overlay';
+  return canHoldUpper(mountOf(ctx.layout.root, readMountTable()).fsType) ? 'overlay' : 'dir';
 }
 
 function describe(name: string, identity: Identity, root: Root): Created {

@@ -33,7 +33,7 @@ async function renameLocked(ctx: Context, from: string, to: string): Promise<voi
   if (observed.debris) await tearDown(ctx, from);
   await ctx.store.rename(from, to);
   try {
-    const { plan } = await compile(ctx, to);
+    const { plan } = await compile(ctx, to, 'kept');
     const content = `${plan.hostname}\n`;
     await editRoot(plan, [{ op: 'write', path: '/etc/hostname', content, mode: 0o644, when: 'exists' }]);
   } catch (error) {

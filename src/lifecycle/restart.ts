@@ -1,5 +1,7 @@
 import type { Context } from './context.js';
 import { forEach } from './each.js';
+import { isEphemeral } from './ephemeral.js';
+import { observe } from './observe.js';
 import { type StartResult, start } from './start.js';
 import { reboot, stop } from './stop.js';
 import { waitFor } from './watch.js';
@@ -24,7 +26,8 @@ export async function restartEach(
       if (options.wait) await waitFor(ctx, name, 'ready');
       return { name };
     }
+    const ephemeral = (await observe(ctx, name)).status !== undefined && (await isEphemeral(ctx, name));
     await stop(ctx, name, options);
-    return start(ctx, name, { wait: options.wait });
+    return start(ctx, name, { wait: options.wait, ephemeral });
   });
 }

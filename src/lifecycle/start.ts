@@ -7,6 +7,7 @@ import type { ExitRecord, StartReport } from '../supervisor/protocol.js';
 import { compile, keepCompiled } from './compile.js';
 import { consoleTail } from './console-log.js';
 import type { Context } from './context.js';
+import { clearRunLayer, isEphemeral, throwAwayTo } from './ephemeral.js';
 import { readLastExit } from './last-exit.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
@@ -18,6 +19,8 @@ export interface StartOptions {
   readonly wait?: boolean;
   /** How long to wait for that; absent: for ever. */
   readonly timeoutMs?: number;
+  /** What it writes to its root is gone when it ends, however it ends. */
+  readonly ephemeral?: boolean;
 }
 
 export interface StartResult {
@@ -36,12 +39,19 @@ export interface StartResult {
  */
 export async function start(ctx: Context, name: string, options: StartOptions = {}): Promise<StartResult> {
   ctx.store.need(name);
-  const result = await withLock(ctx, name, (lock) => startLocked(ctx, name, lock));
+  const result = await withLock(ctx, name, (lock) =>
+    startLocked(ctx, name, lock, options.ephemeral ?? false),
+  );
   if (!options.wait) return result;
   return { ...result, readyBy: await waitUntilReady(ctx, name, options.timeoutMs) };
 }
 
-async function startLocked(ctx: Context, name: string, lock: FileLock): Promise<StartResult> {
+async function startLocked(
+  ctx: Context,
+  name: string,
+  lock: FileLock,
+  ephemeral: boolean,
+): Promise<StartResult> {
   ctx.store.need(name);
   let observed = await observe(ctx, name);
   if (observed.state === 'stopping') {
@@ -50,11 +60,13 @@ async function startLocked(ctx: Context, name: string, lock: FileLock): Promise<
     observed = await observe(ctx, name);
   }
   if (observed.status) {
+    if (ephemeral && !(await isEphemeral(ctx, name))) throw keepsWrites(name);
     const { pid, supervisorPid } = observed.status;
     return { name, already: true, pid, supervisorPid, readyBy: '' };
   }
   if (observed.debris) await tearDown(ctx, name);
-  const compiled = await compile(ctx, name);
+  await clearRunLayer(ctx, name);
+  const compiled = await compile(ctx, name, ephemeral ? throwAwayTo(ctx) : 'config');
   await keepCompiled(ctx, name, compiled);
   let report: StartReport;
   try {
@@ -69,6 +81,17 @@ async function startLocked(ctx: Context, name: string, lock: FileLock): Promise<
   }
   await refuseEnded(ctx, name);
   return { name, already: false, pid: report.pid, supervisorPid: report.supervisorPid, readyBy: '' };
+}
+
+function keepsWrites(name: string): TsctError {
+  return new TsctError(
+    'TSCT_RUNNING',
+    `cannot start ${name} as ephemeral: it is running, and keeps what it writes`,
+    {
+      exitCode: ExitCode.WrongState,
+      hint: `stop it first: tsct stop ${name}`,
+    },
+  );
 }
 
 /** After Ctrl-C, or a supervisor that died: nothing of the attempt stays. */

@@ -25,6 +25,7 @@ export async function sweep(ctx: Context): Promise<void> {
         () =>
           clearDoomed(ctx, name, path),
     ),
+    ...namesIn(dirname(ctx.layout.runLayer('x'))).map((name) => () => clearRun(ctx, name)),
     ...(isStoreInterrupted(ctx) ? [() => sweepStore(ctx)] : []),
     ...ctx.store.lockFiles().map((path) => () => clearLockFile(path)),
   ];
@@ -59,6 +60,16 @@ async function clearDebris(ctx: Context, name: string): Promise<void> {
 export async function clearPartial(ctx: Context, name: string): Promise<void> {
   await ifUnlocked(ctx, name, async () => {
     if (existsSync(ctx.layout.partialMark(name))) await ctx.store.remove(name);
+  });
+}
+
+/** What an ephemeral container wrote when the host crashed. */
+async function clearRun(ctx: Context, name: string): Promise<void> {
+  await ifUnlocked(ctx, name, async () => {
+    const observed = await observe(ctx, name);
+    if (observed.status || observed.debris) return;
+    const { clearRunLayer } = await import('./ephemeral.js');
+    await clearRunLayer(ctx, name);
   });
 }
 

@@ -7,6 +7,7 @@ import { buildMounts } from './mounts.js';
 import type { OciLinux } from './oci.js';
 import type { PlanInput } from './plan-input.js';
 import { buildProcess } from './process.js';
+import { planRootfs, volatileState } from './rootfs.js';
 import { buildSeccomp } from './seccomp.js';
 
 /** Each of the console log's two files. */
@@ -40,12 +41,13 @@ export function buildPlan(input: PlanInput): LaunchPlan {
   const key = layout.key(name);
   const runHost = buildRunHost(input);
   const integration = integrate(input);
-  const { mounts, extras } = buildMounts(files, integration.binds);
+  const { mounts, extras } = buildMounts(files, [...volatileState(input), ...integration.binds]);
+  const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
   const process = buildProcess(input, Object.keys(runHost.credentials).length > 0);
   return {
     ociVersion: OCI_VERSION,
     process,
-    root: { path: 'rootfs', readonly: files.readOnly },
+    root: { path: 'rootfs', readonly: rootfs.readonly },
     hostname: exec.hostname ?? name,
     mounts,
     linux: buildLinux(input, key, process.capabilities.bounding),
@@ -56,9 +58,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       uuid: identity.uuid,
       containerDir: layout.containerDir(name),
       runDir: layout.runDir(name),
-      rootfs: root.isOverlay
-        ? { driver: 'overlay', layers: root.layers, upperDir: root.upperDir, readonly: files.readOnly }
-        : { driver: 'dir', path: `${root.upperDir}/tree`, readonly: files.readOnly },
+      rootfs,
       cgroup: buildCgroup(facts.cgroup, key),
       sys: { skeleton: ['block', 'bus', 'class', 'dev', 'devices', 'kernel'] },
       proc: { bootId: true, writableSys: ['net'] },

@@ -63,6 +63,17 @@ export type RootfsPlan =
       readonly layers: readonly HostPath[];
       /** Directory that holds the upper `tree/` and `work/` (one id-mapped mount for both). */
       readonly upperDir: HostPath;
+      /** `run`: upperDir is made empty at each start and removed at the end. Absent: it is kept. */
+      readonly upper?: 'run';
+      readonly readonly: boolean;
+    }
+  | {
+      readonly driver: 'overlay';
+      readonly layers: readonly HostPath[];
+      /** What is written is in a tmpfs. */
+      readonly upper: 'memory';
+      /** The root is an empty tmpfs with the layers' /usr, read-only, and their links into it. */
+      readonly usrOnly?: true;
       readonly readonly: boolean;
     }
   | {

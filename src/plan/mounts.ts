@@ -26,7 +26,7 @@ function mount(destination: string, type: OciMount['type'], options: string): Oc
   return { destination, type, source: type, options: options.split(',') };
 }
 
-interface PlannedMount {
+export interface PlannedMount {
   readonly mount: OciMount;
   readonly extra?: MountExtra;
 }

@@ -9,10 +9,18 @@ export interface PlanInput {
   readonly definition: ContainerDefinition;
   readonly identity: PlanIdentity;
   readonly root: PlanRoot;
+  /** Absent: `config`. */
+  readonly writesTo?: WritesTo;
   readonly facts: HostFacts;
   /** Contents of the LoadCredential= files by ID, base64 (`readCredentials` in src/definition). */
   readonly credentials: Readonly<Record<string, string>>;
 }
+
+/**
+ * Where what a run writes to its root goes: `config`, as [Storage] Volatile= says; `kept`, the container's own root
+ * whatever that says (for changes to a stopped one); `run`, a layer on disk that is gone with the run; `memory`.
+ */
+export type WritesTo = 'config' | 'kept' | 'run' | 'memory';
 
 /** What a plan needs of src/state's Identity. */
 export interface PlanIdentity {

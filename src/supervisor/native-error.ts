@@ -48,6 +48,11 @@ const HINTS: readonly Rule[] = [
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
   },
   {
+    step: /^make volatile root/,
+    errno: ['EINVAL'],
+    hint: 'Volatile=yes needs an image with all programs below /usr; Storage.Volatile=overlay takes any',
+  },
+  {
     step: /id ?map|layer|idmapped/,
     errno: ['EINVAL', 'EOPNOTSUPP', 'ENOSYS', 'EPERM'],
     exitCode: ExitCode.HostLacks,

@@ -80,6 +80,7 @@ function* files(root: string): Generator<string> {
   for (const { name } of names(root)) {
     if (name !== '.store' && name !== '.locks') yield `file ${join(root, name)}`;
   }
+  for (const { name } of names(join(root, '.store/runs'))) yield `file ${join(root, '.store/runs', name)}`;
   for (const directory of ['.locks', '.store', '.store/layers', '.store/images']) {
     for (const { name } of names(join(root, directory))) {
       const lock = directory === '.locks';

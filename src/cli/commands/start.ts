@@ -17,6 +17,10 @@ export default class Start extends BaseCommand {
       min: 0,
       dependsOn: ['wait'],
     }),
+    ephemeral: boolean({
+      summary: 'what it writes to its root is gone when it stops, however it stops; also at a reboot',
+      exclusive: ['all', 'export-bundle'],
+    }),
     'dry-run': boolean({ summary: 'print the launch plan and start nothing' }),
     'export-bundle': stringFlag({
       summary: 'mount the root and write an OCI bundle into this directory instead of starting',
@@ -27,6 +31,7 @@ export default class Start extends BaseCommand {
   static override examples = [
     '<%= config.bin %> start web',
     '<%= config.bin %> start web db --wait --timeout 30',
+    '<%= config.bin %> start web --ephemeral',
     '<%= config.bin %> start web --dry-run --json',
   ];
 
@@ -34,10 +39,11 @@ export default class Start extends BaseCommand {
     const { args, flags } = await this.parse(Start);
     const ctx = await this.context(flags);
     const names = this.namesOrAll(args.name, flags.all);
-    if (flags['dry-run']) return this.dryRun(ctx, names);
+    if (flags['dry-run']) return this.dryRun(ctx, names, flags.ephemeral);
     if (flags['export-bundle']) return this.exportBundle(ctx, names, flags['export-bundle']);
     const options = {
       wait: flags.wait,
+      ephemeral: flags.ephemeral,
       ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
     };
     const { startAll, startEach } = await import('../../lifecycle/autostart.js');
@@ -46,9 +52,9 @@ export default class Start extends BaseCommand {
     for (const result of results) if (result.already) this.say(`${result.name} is running already`);
   }
 
-  private async dryRun(ctx: Context, names: readonly string[]): Promise<void> {
+  private async dryRun(ctx: Context, names: readonly string[], ephemeral: boolean): Promise<void> {
     const { compileEach } = await import('../../lifecycle/bundle.js');
-    const plans = await compileEach(ctx, names);
+    const plans = await compileEach(ctx, names, ephemeral);
     this.printJson(plans.length === 1 ? plans[0] : plans);
   }
 

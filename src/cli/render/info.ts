@@ -23,6 +23,7 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
       'Root',
       `${root.path} (${root.driver}${root.layers.length > 0 ? ` over ${root.layers.join(', ')}` : ''})`,
     ],
+    ['Ephemeral', about.ephemeral ? 'yes: what is written to the root is gone when it ends' : null],
     ['Created', about.created],
     [
       'Last exit',

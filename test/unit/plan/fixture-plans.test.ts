@@ -18,6 +18,8 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
       root: { isOverlay: false, layers: [], upperDir: '/var/lib/tsct/.store/layers/debian-root' },
     },
   ),
+  'busybox-volatile': sampleInput('[Storage]\nVolatile=yes\n', { name: 'busybox' }),
+  'busybox-ephemeral': sampleInput('', { name: 'busybox', writesTo: 'run' }),
   'with-binds': sampleInput(`
 [Exec]
 Init=/opt/init
