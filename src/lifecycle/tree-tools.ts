@@ -1,17 +1,18 @@
 import { statSync } from 'node:fs';
-import { copyTree } from '../image/archive.js';
+import { TsctError } from '../base/errors.js';
+import { run } from '../base/exec.js';
 import type { TreeTools } from '../storage/tree-tools.js';
+import { describeNativeError } from '../supervisor/native-error.js';
+import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
-import { imageContext } from './image-context.js';
 
 /** Inode of the root of every subvolume (btrfs: BTRFS_FIRST_FREE_OBJECTID). */
 const SUBVOLUME_INODE = 256;
 
 export function treeTools(ctx: Context): TreeTools {
-  const { tools } = imageContext(ctx);
   return {
     async copy(from, into) {
-      for (const tree of from) await copyTree(tools, tree, into, 'copy the root');
+      await copyProgram(ctx, ['tree', ...from, into], 'copy a tree');
     },
     async copyLive() {
       throw new Error('not yet');
@@ -26,4 +27,19 @@ export function treeTools(ctx: Context): TreeTools {
       throw new Error('not yet');
     },
   };
+}
+
+/** Runs tsct-copy to its end. @returns its stdout. @throws TSCT_NATIVE, TSCT_PROGRAM_FAILED. */
+async function copyProgram(ctx: Context, args: readonly string[], doing: string): Promise<string> {
+  let said = '';
+  const onStderrLine = (line: string): void => {
+    said += line;
+  };
+  try {
+    return await run(programPath('tsct-copy'), args, { doing, onStderrLine, signal: ctx.signal });
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    if (!(error instanceof TsctError) || !said.startsWith('{')) throw error;
+    throw describeNativeError(doing, JSON.parse(said));
+  }
 }

@@ -11,6 +11,7 @@ export type Program =
   | 'tsct-exec'
   | 'tsct-archive'
   | 'tsct-probe'
+  | 'tsct-copy'
   | 'tsct-view';
 
 /** @throws TSCT_NOT_BUILT (exit 5) when it is not there. */

@@ -1,0 +1,15 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "copy/content.h"
+
+namespace tsct::copy {
+
+// Trees, merged as overlay would (lowest first), into an empty directory; prints the summary.
+void copy_tree(const std::vector<std::string>& from, const std::string& to, Reflink reflink, bool sync);
+
+// A tree that somebody writes to, see live.cc. Exit code.
+int copy_live(const std::string& from, const std::string& to, Reflink reflink);
+
+}  // namespace tsct::copy

@@ -1,0 +1,114 @@
+// tsct-copy: trees on disk: whole copies, live ones, what differs, removal. See usage() for its words.
+//   stdout: the result, JSON
+//   stderr: one JSON line {stage,step,call,errno,target,detail} when it fails; exit code 1, 2 for wrong usage
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+#include "copy/faults.h"
+#include "copy/jobs.h"
+#include "sys/error.h"
+#include "sys/error_line.h"
+
+namespace {
+
+using namespace tsct;
+using namespace tsct::copy;
+
+[[noreturn]] void usage() {
+  fputs(
+      "usage: tsct-copy VERB ...\n"
+      "  tree [--reflink=auto|always|never] [--sync] SRC... DST   trees merged as overlay does, lowest "
+      "first, into the "
+      "empty directory DST\n"
+      "  live [--reflink=auto|always|never] SRC DST   one, while SRC is written to: see "
+      "live.cc\n"
+      "  --fault-points                                        names for TSCT_FAULT\n",
+      stderr);
+  exit(2);
+}
+
+struct Options {
+  Reflink reflink = Reflink::Auto;
+  bool sync = false;
+  std::vector<std::string> words;
+};
+
+Reflink reflink(const char* text) {
+  if (strcmp(text, "auto") == 0) return Reflink::Auto;
+  if (strcmp(text, "always") == 0) return Reflink::Always;
+  if (strcmp(text, "never") == 0) return Reflink::Never;
+  usage();
+}
+
+Options parse(int argc, char** argv) {
+  static const option kLong[] = {{"reflink", required_argument, nullptr, 'r'},
+                                 {"sync", no_argument, nullptr, 's'},
+                                 {"fault-points", no_argument, nullptr, 'f'},
+                                 {nullptr, 0, nullptr, 0}};
+  Options options;
+  for (int c; (c = getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
+    if (c == 'r')
+      options.reflink = reflink(optarg);
+    else if (c == 's')
+      options.sync = true;
+    else if (c == 'f')
+      print_fault_points(), exit(0);
+    else
+      usage();
+  }
+  options.words.assign(argv + optind, argv + argc);
+  return options;
+}
+
+int run(const Options& options) {
+  const auto& words = options.words;
+  const std::string& verb = words[0];
+  if (verb == "tree" && words.size() >= 3) {
+    copy_tree({words.begin() + 1, words.end() - 1}, words.back(), options.reflink, options.sync);
+    return 0;
+  }
+  if (verb == "live" && words.size() == 3) return copy_live(words[1], words[2], options.reflink);
+  usage();
+}
+
+// With its caller dies the copy: nobody would take its result.
+void die_with_parent() {
+  pid_t parent = ::getppid();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != parent) ::raise(SIGKILL);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  die_with_parent();
+  umask(0);
+  signal(SIGPIPE, SIG_IGN);
+  // Two for each directory on the way down, and a guest makes trees as deep as it likes.
+  rlimit files;
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  Options options = parse(argc, argv);
+  if (options.words.empty()) usage();
+  try {
+    return run(options);
+  } catch (SysError& error) {
+    error.stage = "copy";
+    print_error(error);
+  } catch (const std::exception& error) {
+    print_error(SysError{"copy", options.words[0], "", 0, "", error.what()});
+  }
+  return 1;
+}
