@@ -57,6 +57,20 @@ SIGTERM, TERM, 15, SIGRTMIN+3.
 .TP
 .I PATH
 absolute; those of the container are looked up inside its root only.
+.SH KEEP RULES
+One or more of
+.BR hourly: N,
+.BR daily: N,
+.BR weekly: N,
+.BR monthly: N,
+.BR yearly: N,
+.BR last: N
+and
+.BR within: TIME
+(such as within:30d). They choose one after the other: within and last first, then the periods from the finest on.
+daily:7 keeps the newest of each of the 7 latest days that have one; a day in which an earlier part has kept
+something is not counted again, so that daily:7 weekly:4 reaches back 7 days and then 4 weeks more. Periods are the
+calendar's in the host's time zone, weeks begin on Monday. The newest always stays.
 .SH EXAMPLE
 .nf
 [Exec]
@@ -72,6 +86,12 @@ TemporaryFileSystem=/var/cache:size=64M
 [Start]
 Autostart=yes
 Restart=on\\-failure
+
+[Snapshots]
+Schedule=hourly hourly keep=hourly:24
+Schedule=nightly 02:30 keep=daily:7,weekly:4,monthly:12
+Schedule=release Fri 18:00 keep=within:1y
+PreHook=/usr/local/sbin/quiesce \\-\\-now
 .fi
 .SH SEE ALSO
 .BR tsct (1),

@@ -2,6 +2,7 @@ import { parseDurationMs } from '../base/units.js';
 import { EXEC_KEYS } from './exec-keys.js';
 import { list, one, oneOr, type SectionValues } from './key-row.js';
 import { parseBind, parseOverlay, parseOverlayReadOnly, parsePaths, parseTmpfs } from './mount-values.js';
+import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
 import { parseBoolean, parseChoice, parseInteger, parseNames } from './values.js';
 
 /** systemd.nspawn(5) [Files]. */
@@ -88,8 +89,39 @@ const storage = {
   }),
 };
 
+const snapshots = {
+  Schedule: list('schedules', parseSchedule, {
+    syntax: SCHEDULE_SYNTAX,
+    help: 'Snapshots that `tsct snapshot run-schedules` takes; one a schedule makes up for all missed turns. keep= says which of those that this schedule made stay, all others of it go (see KEEP RULES); without it all stay. Others are never touched.',
+  }),
+  NamePattern: oneOr('namePattern', parseNamePattern, '{schedule}-{utc}', {
+    syntax: 'TEXT',
+    help: 'Names of the snapshots that schedules take. {container}, {schedule}, {utc} and {local} (the time, such as 20261122T023000Z) are filled in; one of the two times must be there.',
+  }),
+  Stopped: oneOr('stopped', parseBoolean, 'no', {
+    syntax: 'BOOL',
+    help: 'Take snapshots while the container is stopped, too.',
+  }),
+  FreezeHook: one('freezeHook', parseText, {
+    syntax: 'COMMAND',
+    help: 'Run by sh inside a running container right before it stands still, so that a database writes out what it holds back. If it fails, there is no snapshot.',
+  }),
+  ThawHook: one('thawHook', parseText, {
+    syntax: 'COMMAND',
+    help: 'Run by sh inside as soon as the container goes on.',
+  }),
+  PreHook: list('preHooks', parseHook, {
+    syntax: 'PROGRAM [ARGUMENT...]',
+    help: 'Run on the host, without a shell, before a schedule takes a snapshot; it sees TSCT_CONTAINER, TSCT_SNAPSHOT and TSCT_SCHEDULE. If it fails, there is no snapshot.',
+  }),
+  PostHook: list('postHooks', parseHook, {
+    syntax: 'PROGRAM [ARGUMENT...]',
+    help: 'Run afterwards, whether or not there is a snapshot: TSCT_RESULT is done or failed.',
+  }),
+};
+
 /** The key table: section → key → row. Man page, help and validation come from here. */
-export const SCHEMA = { Exec: EXEC_KEYS, Files: files, Start: start, Storage: storage };
+export const SCHEMA = { Exec: EXEC_KEYS, Files: files, Start: start, Storage: storage, Snapshots: snapshots };
 
 /** What each section is for, for the man page. */
 export const SECTION_HELP: Readonly<Record<keyof typeof SCHEMA, string>> = {
@@ -97,6 +129,8 @@ export const SECTION_HELP: Readonly<Record<keyof typeof SCHEMA, string>> = {
   Files: 'What the container sees besides its root file system.',
   Start: 'When the container starts, and starts again.',
   Storage: 'How the root file system is kept.',
+  Snapshots:
+    'Which snapshots are taken by themselves: by cron or a systemd timer that runs `tsct snapshot run-schedules`.',
 };
 
 export type Schema = typeof SCHEMA;

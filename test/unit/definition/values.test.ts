@@ -168,3 +168,44 @@ describe('[Start] values', () => {
     },
   );
 });
+
+describe('[Snapshots] values', () => {
+  const snapshots = (line: string) => parse('Snapshots', line).snapshots;
+
+  it('reads schedules, each with its own rule', () => {
+    expect(
+      snapshots(
+        'Schedule=nightly 2:30 keep=daily:7,weekly:4\nSchedule=f Fri,Mon 18:00 keep=last:3 within:9d\nSchedule=h hourly',
+      ).schedules,
+    ).toEqual([
+      {
+        name: 'nightly',
+        when: { every: 'day', weekdays: [0, 1, 2, 3, 4, 5, 6], minutes: 150 },
+        keep: { periods: { daily: 7, weekly: 4 } },
+      },
+      {
+        name: 'f',
+        when: { every: 'day', weekdays: [0, 4], minutes: 1080 },
+        keep: { last: 3, withinMs: 9 * 86_400_000, periods: {} },
+      },
+      { name: 'h', when: { every: 'hour' } },
+    ]);
+    expect(snapshots('PreHook=/bin/a "b c" d\nPreHook=/bin/e').preHooks).toEqual([
+      ['/bin/a', 'b c', 'd'],
+      ['/bin/e'],
+    ]);
+    expect(snapshots('Stopped=yes').namePattern).toBe('{schedule}-{utc}');
+  });
+
+  it.each([
+    ['Schedule=nightly', /does not say when/],
+    ['Schedule=night_ly daily', /not a schedule's name/],
+    ['Schedule=nightly daily keep=', /says nothing/],
+    ['Schedule=nightly daily 7', /"daily 7" is not one of hourly/],
+    ['Schedule=nightly daily keep=fortnightly:2', /"fortnightly:2" is not one of/],
+    ['NamePattern={schedule}', /every snapshot would have the same name/],
+    ['NamePattern={date}-{utc}', /\{date\} is not one of/],
+    ['NamePattern=../{utc}', /letters, digits/],
+    ['PreHook=quiesce', /not an absolute path/],
+  ])('refuses %s', (line, message) => expect(() => snapshots(line)).toThrow(message));
+});
