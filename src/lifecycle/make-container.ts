@@ -47,26 +47,22 @@ export async function makeContainer(
   name: string,
   content: (pin: Pin) => Promise<Content>,
 ): Promise<Created> {
-  return withLock(
-    ctx,
-    name,
-    () =>
-      withUndo(async (undo) => {
-        ctx.store.needFree(name);
-        if (existsSync(ctx.layout.containerDir(name))) await ctx.store.remove(name);
-        await ctx.store.createPartial(name);
-        undo.push('container directory', () => ctx.store.remove(name));
-        fault('create.marked');
-        const created = await imageContext(ctx).store.withPin('', [], async (pin) =>
-          fill(ctx, name, pin, await content(pin)),
-        );
-        fault('create.filled');
-        ctx.signal.throwIfAborted();
-        await ctx.store.finishPartial(name);
-        return created;
-      }),
-    { timeoutMs: LOCK_TIMEOUT_MS },
-  );
+  const { store } = imageContext(ctx);
+  // Until it is whole the pin keeps its trees, and tells the next command that somebody died here.
+  const make = (pin: Pin) =>
+    withUndo(async (undo) => {
+      ctx.store.needFree(name);
+      if (existsSync(ctx.layout.containerDir(name))) await ctx.store.remove(name);
+      await ctx.store.createPartial(name);
+      undo.push('container directory', () => ctx.store.remove(name));
+      fault('create.marked');
+      const created = await fill(ctx, name, pin, await content(pin));
+      fault('create.filled');
+      ctx.signal.throwIfAborted();
+      await ctx.store.finishPartial(name);
+      return created;
+    });
+  return withLock(ctx, name, () => store.withPin('', [], make), { timeoutMs: LOCK_TIMEOUT_MS });
 }
 
 async function fill(ctx: Context, name: string, pin: Pin, content: Content): Promise<Created> {

@@ -99,16 +99,21 @@ export class LayerStore {
 
   /**
    * Keeps layers in the store while `work` runs: they must be there, or come to be there by `add` and `addEmpty`.
+   * When it fails, what it made and nobody names goes.
    * @param container whose change it is; empty for none.
    * @throws TSCT_NO_LAYER.
    */
   async withPin<T>(container: string, ids: readonly string[], work: (pin: Pin) => Promise<T>): Promise<T> {
     const pin = await Pin.create(this.layout, this.tools, container);
+    let whole = false;
     try {
       await this.keep(pin, ids);
-      return await work(pin);
+      const result = await work(pin);
+      whole = true;
+      return result;
     } finally {
       await pin.release();
+      if (!whole) await this.sweepUnused();
     }
   }
 

@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { StateLayout } from '../../src/base/paths.js';
 import { leftOver, type Traces, tracesOf } from './leftovers.js';
+import { type LoopFilesystem, loopFilesystem } from './loopfs.js';
 import { type TsctOptions, type TsctResult, tsct, tsctOk } from './tsct.js';
 
 /** Where state roots of tests are made: a real disk, never a tmpfs. TSCT_TEST_DIR moves it. */
 const TEST_DIR = process.env['TSCT_TEST_DIR'] ?? '/var/tmp';
+
+/** Sparse. */
+const DISK_BYTES = 1 << 30;
 
 /** A state root of its own for a test file, and the command line pointed at it. */
 export class TestRoot {
@@ -71,13 +75,16 @@ export class TestRoot {
  * One state root for the test file that calls this at its top. After every test, containers that the test made are
  * destroyed and everything of the root must be as it was before: mounts, cgroups, links, processes, files.
  * A container that several tests need is made in `beforeAll`.
+ * @param fileSystem a fresh one to have it on, absent: that of the machine.
  */
-export function useRoot(): TestRoot {
+export function useRoot(fileSystem?: 'ext4' | 'xfs' | 'btrfs'): TestRoot {
   let root: TestRoot | undefined;
+  let disk: LoopFilesystem | undefined;
   let before: Traces = new Set();
   let names: readonly string[] = [];
   beforeAll(async () => {
-    root = await TestRoot.create();
+    if (fileSystem) disk = await loopFilesystem(fileSystem, DISK_BYTES);
+    root = await TestRoot.create(disk?.path);
   });
   beforeEach(async () => {
     names = await current().names();
@@ -92,6 +99,7 @@ export function useRoot(): TestRoot {
   });
   afterAll(async () => {
     await root?.dispose();
+    await disk?.dispose();
   });
   function current(): TestRoot {
     if (!root) throw new Error('the state root is made in beforeAll: use it inside hooks and tests only');

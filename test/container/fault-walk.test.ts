@@ -1,0 +1,91 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readInside, unnamedTrees, writeInside } from '../support/stored-root.js';
+import { SLOWNESS, useRoot } from '../support/temp-root.js';
+import { tsctOk } from '../support/tsct.js';
+
+/** A verb, what makes it possible, and what may be true after it was killed. */
+interface Walk {
+  readonly verb: readonly string[];
+  readonly before?: readonly (readonly string[])[];
+  /** `root/state` of `box`, old or new. */
+  readonly states: readonly (string | undefined)[];
+  /** The containers there may be afterwards. */
+  readonly names: readonly (readonly string[])[];
+}
+
+const WALKS: readonly Walk[] = [
+  { verb: ['create', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
+  { verb: ['snapshot', 'create', 'box', 's2'], states: ['two'], names: [['box']] },
+  { verb: ['snapshot', 'delete', 'box@s1'], states: ['two'], names: [['box']] },
+  { verb: ['snapshot', 'restore', 'box@s1'], states: ['one', 'two'], names: [['box']] },
+  { verb: ['snapshot', 'restore', '--discard', 'box@s1'], states: ['one', 'two'], names: [['box']] },
+  { verb: ['clone', 'box', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
+  { verb: ['clone', 'box@s1', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
+  { verb: ['destroy', 'box'], states: [undefined, 'two'], names: [['box'], []] },
+];
+
+const root = useRoot('ext4');
+const all = (await tsctOk(['fault-points', '--json'])).json<string[]>();
+const reached = new Set<string>();
+
+describe.each(['overlay', 'dir'])('driver %s', (driver) => {
+  test.each(WALKS)('$verb', { timeout: 180_000 * SLOWNESS }, async (walk) => {
+    await prepare(driver);
+    const points = await pointsOf(walk.verb);
+    expect(points.length).toBeGreaterThan(0);
+    for (const point of points) {
+      await root.destroyAllBut([]);
+      await prepare(driver);
+      const { exitCode } = await root.run(walk.verb, { env: { TSCT_FAULT: point } });
+      expect(exitCode, `killed at ${point}`).toBe(137);
+      reached.add(point);
+      await checkWhole(walk, point);
+    }
+  });
+});
+
+async function prepare(driver: string): Promise<void> {
+  await root.ok(['create', 'box', '--set', `Storage.Driver=${driver}`]);
+  await writeInside(root, 'box', 'root/state', 'one');
+  await root.ok(['snapshot', 'create', 'box', 's1']);
+  await writeInside(root, 'box', 'root/state', 'two');
+  await root.ok(['config', 'set', 'box', 'Exec.Hostname=two']);
+}
+
+/** The points that a verb comes by, from a run that does come to its end. */
+async function pointsOf(verb: readonly string[]): Promise<string[]> {
+  const log = join(root.path, '.points');
+  await root.ok(verb, { env: { TSCT_FAULT_LOG: log } });
+  const points = (await readFile(log, 'utf8')).split('\n').filter(Boolean);
+  await rm(log);
+  return [...new Set(points)];
+}
+
+/** Whatever command comes next makes it whole: old or new, and nothing leaks. */
+async function checkWhole({ verb, states, names }: Walk, point: string): Promise<void> {
+  await root.ok(['list']);
+  const there = (await root.ok(['list', '-q'])).stdout.split('\n').filter(Boolean);
+  expect(names, point).toContainEqual(there);
+  expect(unnamedTrees(root), `nothing leaks after ${point}`).toEqual([]);
+  if (!there.includes('box')) return;
+  const state = await readInside(root, 'box', 'root/state');
+  expect(states, point).toContain(state);
+  // Root and config are of one moment.
+  const host = (await root.ok(['config', 'get', 'box', 'Exec.Hostname'])).stdout.trim();
+  expect(host, point).toBe(state === 'one' ? '' : 'two');
+  const kept = (await root.ok(['snapshot', 'list', 'box', '--json'])).json<{ snapshot: string }[]>();
+  for (const { snapshot } of kept) {
+    const content = await readInside(root, `box@${snapshot}`, 'root/state');
+    expect(content, `${snapshot} after ${point}`).toBe(snapshot === 's1' ? 'one' : 'two');
+  }
+  if (state === 'one' && !verb.includes('--discard')) expect(kept.length, 'the state before').toBe(2);
+}
+
+afterAll(() => {
+  expect(
+    all.filter((point) => !reached.has(point)),
+    'fault points that no walk has come to',
+  ).toEqual([]);
+});

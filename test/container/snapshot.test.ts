@@ -1,0 +1,115 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { readInside, unnamedTrees, writeInside } from '../support/stored-root.js';
+import { useRoot } from '../support/temp-root.js';
+
+interface Taken {
+  readonly snapshot: string;
+  readonly running: boolean;
+  readonly copiedBytes: number;
+}
+
+describe.each(['ext4', 'xfs', 'btrfs'] as const)('on %s', (fileSystem) => {
+  describe.each(fileSystem === 'ext4' ? ['overlay', 'dir'] : [undefined])('driver %s', (driver) => {
+    const root = useRoot(fileSystem);
+    const snapshots = async (name = 'box') =>
+      (await root.ok(['snapshot', 'list', name, '--json'])).json<(Taken & { readonly by: string })[]>();
+
+    beforeEach(async () => {
+      await root.ok([
+        'create',
+        'box',
+        ...(driver === undefined ? [] : ['--set', `Storage.Driver=${driver}`]),
+      ]);
+      await writeInside(root, 'box', 'root/state', 'one');
+    });
+
+    test('a snapshot keeps root and config, and restore brings both back', async () => {
+      const { stdout } = await root.ok(['snapshot', 'create', 'box', 's1']);
+      expect(stdout).toBe('box@s1\n');
+      await root.ok(['config', 'set', 'box', 'Exec.Hostname=changed']);
+      await writeInside(root, 'box', 'root/state', 'two');
+      const restored = (await root.ok(['snapshot', 'restore', 'box@s1', '--json'])).json<{ kept: string }>();
+      expect(await readInside(root, 'box', 'root/state')).toBe('one');
+      expect((await root.ok(['config', 'get', 'box', 'Exec.Hostname'])).stdout.trim()).toBe('');
+      // What was there before is a snapshot itself: nothing is lost by a restore.
+      expect(await readInside(root, `box@${restored.kept}`, 'root/state')).toBe('two');
+      await root.ok(['snapshot', 'restore', `box@${restored.kept}`, '--discard']);
+      expect(await readInside(root, 'box', 'root/state')).toBe('two');
+      expect((await root.ok(['config', 'get', 'box', 'Exec.Hostname'])).stdout.trim()).toBe('changed');
+      expect((await snapshots()).map(({ snapshot, by }) => [snapshot, by])).toEqual([
+        ['s1', 'manual'],
+        [restored.kept, 'restore'],
+      ]);
+      expect(unnamedTrees(root)).toEqual([]);
+    });
+
+    test('a restored container boots with what the snapshot had', async () => {
+      await root.ok(['snapshot', 'create', 'box', 's1']);
+      await root.ok(['start', 'box']);
+      await root.sh('box', 'echo two > /root/state; rm /etc/passwd; mkdir /srv/new');
+      const running = await root.run(['snapshot', 'restore', 'box@s1']);
+      expect(running.exitCode).toBe(4);
+      expect(running.stderr).toContain('--stop');
+      await root.ok(['snapshot', 'restore', '--stop', 'box@s1']);
+      await root.ok(['start', 'box']);
+      expect(await root.sh('box', 'cat /root/state; ls /etc/passwd; ls /srv')).toBe('one/etc/passwd');
+    });
+
+    test('deleting snapshots gives back what only they needed', async () => {
+      await root.ok(['snapshot', 'create', 'box', 's1']);
+      await writeInside(root, 'box', 'root/state', 'two');
+      await root.ok(['snapshot', 'create', 'box', 's2']);
+      await root.ok(['snapshot', 'rename', 'box@s2', 'good']);
+      await root.ok(['snapshot', 'delete', 'box@s1', 'box@good']);
+      expect(await snapshots()).toEqual([]);
+      expect(await readInside(root, 'box', 'root/state')).toBe('two');
+      expect(unnamedTrees(root)).toEqual([]);
+    });
+
+    test('a clone is another machine, and outlives its source', async () => {
+      await root.ok(['snapshot', 'create', 'box', 's1']);
+      await writeInside(root, 'box', 'root/state', 'two');
+      await root.ok(['clone', 'box@s1', 'old']);
+      await root.ok(['clone', 'box', 'new']);
+      await root.ok(['destroy', 'box']);
+      expect(await readInside(root, 'old', 'root/state')).toBe('one');
+      expect(await readInside(root, 'new', 'root/state')).toBe('two');
+      await root.ok(['start', 'old', 'new']);
+      expect(await root.sh('old', 'cat /root/state /etc/hostname')).toBe('oneold');
+      const ids = await Promise.all(['old', 'new'].map((name) => root.sh(name, 'cat /etc/machine-id')));
+      expect(new Set(ids).size).toBe(2);
+      await root.ok(['destroy', '--force', 'old', 'new']);
+      expect(unnamedTrees(root)).toEqual([]);
+    });
+  });
+});
+
+describe('refused, with nothing changed', () => {
+  const root = useRoot();
+
+  beforeEach(async () => {
+    await root.ok(['create', 'box']);
+    await root.ok(['snapshot', 'create', 'box', 's1']);
+  });
+
+  test.each([
+    [['snapshot', 'create', 'none'], 3, 'no container none'],
+    [['snapshot', 'create', 'box', 's1'], 4, 'there is a snapshot box@s1 already'],
+    [['snapshot', 'create', 'box', '../s2'], 2, 'not a name for a snapshot'],
+    [['snapshot', 'create', 'box', '.hidden'], 2, 'not a name for a snapshot'],
+    [['snapshot', 'restore', 'box@s2'], 3, 'no snapshot box@s2'],
+    [['snapshot', 'restore', 'box'], 2, 'names no snapshot'],
+    [['snapshot', 'restore', 'box@../current'], 2, 'not a name for a snapshot'],
+    [['snapshot', 'delete', 'box@s2'], 3, 'no snapshot box@s2'],
+    [['snapshot', 'rename', 'box@s1', 's1'], 4, 'already'],
+    [['clone', 'box@s2', 'other'], 3, 'no snapshot box@s2'],
+    [['clone', 'box', 'box'], 4, 'there is a container box already'],
+    [['clone', 'none', 'other'], 3, 'no container none'],
+  ])('%j', async (args, exitCode, message) => {
+    const result = await root.run(args);
+    expect([result.exitCode, result.stderr]).toEqual([exitCode, expect.stringContaining(message)]);
+    expect(await root.names()).toEqual(['box']);
+    expect((await root.ok(['snapshot', 'list', 'box', '--json'])).json()).toHaveLength(1);
+    expect(unnamedTrees(root)).toEqual([]);
+  });
+});
