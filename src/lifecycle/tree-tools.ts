@@ -5,6 +5,7 @@ import type { TreeTools } from '../storage/tree-tools.js';
 import { describeNativeError } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
+import { copyLive } from './live-copy.js';
 
 /** Inode of the root of every subvolume (btrfs: BTRFS_FIRST_FREE_OBJECTID). */
 const SUBVOLUME_INODE = 256;
@@ -14,9 +15,7 @@ export function treeTools(ctx: Context): TreeTools {
     async copy(from, into) {
       await copyProgram(ctx, ['tree', ...from, into], 'copy a tree');
     },
-    async copyLive() {
-      throw new Error('not yet');
-    },
+    copyLive: (from, into, freeze) => copyLive(from, into, freeze, ctx.signal),
     async isSubvolume(path) {
       return statSync(path).ino === SUBVOLUME_INODE;
     },
