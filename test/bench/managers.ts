@@ -29,6 +29,7 @@ export class Tsct implements Manager {
   readonly name = 'tsct';
   readonly standIns = [];
   readonly root: string;
+  readonly #pids = new Map<string, number>();
 
   constructor(disk: string) {
     this.root = join(disk, 'tsct');
@@ -39,12 +40,19 @@ export class Tsct implements Manager {
     return (await execa(process.execPath, [join(CHECKOUT, 'bin/tsct.js'), ...args], options)).stdout;
   };
   add = async (name: string, root: string) => void (await this.cli('create', name, '--rootfs', root));
-  start = async (name: string) => void (await this.cli('start', name));
-  stop = async (name: string) => void (await this.cli('stop', name));
+  /** Keeps the PID that start prints: one more Node asking for it would run beside the guest that is booting. */
+  async start(name: string): Promise<void> {
+    const [started] = JSON.parse(await this.cli('start', name, '--json')) as { pid: number }[];
+    if (started) this.#pids.set(name, started.pid);
+  }
+  async stop(name: string): Promise<void> {
+    this.#pids.delete(name);
+    await this.cli('stop', name);
+  }
   exec = async (name: string) => void (await this.cli('exec', name, '-T', '--', '/bin/true'));
   list = async () => void (await this.cli('list'));
   destroy = async (name: string) => void (await this.cli('destroy', '--force', name).catch(() => {}));
-  initPid = async (name: string) => Number((await this.info(name)).pid);
+  initPid = async (name: string) => this.#pids.get(name) ?? (await this.info(name)).pid;
   rootOf = async (name: string) => `/proc/${await this.initPid(name)}/root`;
   info = async (name: string): Promise<{ pid: number; supervisorPid: number }> =>
     JSON.parse(await this.cli('info', name, '--json'));
