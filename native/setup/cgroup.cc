@@ -174,7 +174,8 @@ void Cgroups::create() const {
   hand_over_payload();
 }
 
-void Cgroups::create_v1(pid_t pid) const {
+std::vector<UniqueFd> Cgroups::create_v1() const {
+  std::vector<UniqueFd> tasks;
   for (size_t i = 0; i < v1_.size(); i++) {
     const auto& controllers = plan_.cgroup.v1[i].controllers;
     auto has = [&](const char* name) {
@@ -186,8 +187,10 @@ void Cgroups::create_v1(pid_t pid) const {
           check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
       write_device_policy(dir.get(), plan_.device_rules);
     }
-    write_file(AT_FDCWD, v1_[i] + "/cgroup.procs", std::to_string(pid), "enter cgroup v1");
+    std::string path = v1_[i] + "/tasks";
+    tasks.emplace_back(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "enter cgroup v1", "open", path));
   }
+  return tasks;
 }
 
 // Only what /sys/kernel/cgroup/delegate lists: never a limit (systemd's CGROUP_DELEGATION says the same).

@@ -23,9 +23,9 @@ class Cgroups {
   // want the supervisor out of BASE first: a move costs an RCU grace period (5 ms and more). Throws SysError.
   void create() const;
 
-  // Makes the v1 groups and puts a process into them; the v2 one is taken by CLONE_INTO_CGROUP, but v1 knows
-  // only the move. For a process beside the one that mounts meanwhile. Throws SysError.
-  void create_v1(pid_t pid) const;
+  // Makes the v1 groups. Returns `tasks` of each, open for writing: CLONE_INTO_CGROUP takes the v2 group, but
+  // v1 knows only the move. Throws SysError.
+  std::vector<UniqueFd> create_v1() const;
 
   // Kills what is left in the payload and removes all groups that are empty. A group that still holds the
   // supervisor is left to it. Throws SysError when something could not be killed.

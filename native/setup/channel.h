@@ -6,8 +6,8 @@
 //     |--- kLayersReady ------------------------->|  layers stand id-mapped in the staging directory
 //     |<-- kMounted {index, fd} ------------------|  by its child "mounter", once per file system
 //     |<-- kMountedAll ---------------------------|
-//     |--- kInGroups ---------------------------->|  it sits in every cgroup: its cgroup namespace may be
-//     made
+//     |--- kGroup {fd}, kGroupsAll -------------->|  `tasks` of each cgroup of v1: it enters them; then its
+//     |                                           |  cgroup namespace may be made
 //     |<-- kMounted {index, fd}, kMountedAll -----|  the cgroup2 of that namespace
 //     |--- kTreeReady --------------------------->|  outer has built the tree and pivoted into it
 //     |<-- kConsole {fd} -------------------------|  pty master of the container's own devpts
@@ -28,7 +28,8 @@ enum class Step : uint32_t {
   kLayersReady,
   kMounted,
   kMountedAll,
-  kInGroups,
+  kGroup,
+  kGroupsAll,
   kTreeReady,
   kConsole,
   kArmed,

@@ -75,52 +75,19 @@ void pivot_into(int root_fd) {
   check(::chdir("/"), "pivot root", "chdir");
 }
 
-// Enters the cgroups of v1 beside the mounting: the first move waits for an RCU grace period, half of what a
-// start may take. Its failure is found again, with its reason, by trying once more in the open.
-class GroupEntry {
- public:
-  GroupEntry(const Cgroups& cgroups, pid_t init) : cgroups_(cgroups), init_(init) {
-    if (cgroups.v1().empty()) return;
-    child_ = check(::fork(), "enter cgroup v1", "fork");
-    if (child_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    try {
-      cgroups.create_v1(init);
-      ::_exit(0);
-    } catch (const SysError&) {
-      ::_exit(1);
-    }
-  }
-  ~GroupEntry() {
-    if (child_ == 0) return;
-    ::kill(child_, SIGKILL);  // it must not make groups behind the teardown of a start that failed
-    ::waitpid(child_, nullptr, 0);
-  }
-  GroupEntry(const GroupEntry&) = delete;
-  GroupEntry& operator=(const GroupEntry&) = delete;
-  void join() {
-    int status = 0;
-    if (child_ == 0) return;
-    check(::waitpid(child_, &status, 0), "enter cgroup v1", "waitpid");
-    child_ = 0;
-    if (status != 0) cgroups_.create_v1(init_);
-  }
+// Inner enters them itself. What it does next waits for no tree, so this is said as soon as it can be.
+void send_groups(const Cgroups& cgroups, const Channel& inner) {
+  for (const UniqueFd& group : cgroups.create_v1()) inner.send(Step::kGroup, 0, group.get());
+  inner.send(Step::kGroupsAll);
+}
 
- private:
-  const Cgroups& cgroups_;
-  pid_t init_, child_ = 0;
-};
-
-void build_and_pivot(const LaunchPlan& plan, GroupEntry& groups, const Channel& inner, UniqueFd& root_mount,
-                     TreeParts& parts) {
+void build_and_pivot(const LaunchPlan& plan, const Channel& inner, UniqueFd& root_mount, TreeParts& parts) {
   UniqueFd root;
   {
     ActAs base(plan.root_uid(), plan.root_gid());
     root = plan.rootfs.usr_only ? attach_usr_root(root_mount.get()) : attach_root(root_mount.get());
     build_tree(plan, root.get(), parts);
   }
-  groups.join();
-  inner.send(Step::kInGroups);
   UniqueFd none;
   collect_mounts(inner, parts, none);
   ActAs base(plan.root_uid(), plan.root_gid());
@@ -161,7 +128,6 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   UniqueFd pidfd(pidfd_number);
   KillGuard guard{pidfd.get()};
   supervisor.init(pid, pidfd.get());
-  GroupEntry groups(cgroups, pid);
   if (plan.oom_score_adj) apply_oom_score_adj(pid, *plan.oom_score_adj);
   write_id_maps(pid, plan.uid_mappings, plan.gid_mappings);
   to_inner.send(Step::kMapsWritten);
@@ -177,10 +143,11 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   }
   stage_extra_overlays(plan, userns.get());
   to_inner.send(Step::kLayersReady);
+  send_groups(cgroups, to_inner);
 
   TreeParts parts;
   collect_mounts(to_inner, parts, root_mount);
-  build_and_pivot(plan, groups, to_inner, root_mount, parts);
+  build_and_pivot(plan, to_inner, root_mount, parts);
   if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());
   if (parts.kmsg) supervisor.hold(parts.kmsg.get());
   to_inner.send(Step::kTreeReady);
