@@ -39,7 +39,10 @@ void replace(int parent, const std::string& name, const std::string& path) {
   check(::renameat(parent, kTemp, parent, name.c_str()), kStep, "renameat", path);
 }
 
-void write_new(const FileEdit& e, int parent, const std::string& name) {
+}  // namespace
+
+void write_edit(const FileEdit& e, int parent, const std::string& name) {
+  ::unlinkat(parent, kTemp, 0);  // of a process that was killed
   UniqueFd fd(check(::openat(parent, kTemp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600),
                     kStep, "openat", e.path));
   for (size_t at = 0; at < e.content.size();)
@@ -48,8 +51,6 @@ void write_new(const FileEdit& e, int parent, const std::string& name) {
   check(::fchmod(fd.get(), e.mode), kStep, "fchmod", e.path);
   replace(parent, name, e.path);
 }
-
-}  // namespace
 
 void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd) {
   for (const auto& e : edits) {
@@ -64,12 +65,12 @@ void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd) {
     }
     UniqueFd parent = open_parent_in_root(root_fd, e.path, name, kStep);
     if (!wanted(e, parent.get(), name, root_fd)) continue;
-    ::unlinkat(parent.get(), kTemp, 0);  // of a start that was killed
     switch (e.op) {
       case FileEdit::Op::kWrite:
-        write_new(e, parent.get(), name);
+        write_edit(e, parent.get(), name);
         break;
       case FileEdit::Op::kSymlink:
+        ::unlinkat(parent.get(), kTemp, 0);
         check(::symlinkat(e.target.c_str(), parent.get(), kTemp), kStep, "symlinkat", e.path);
         replace(parent.get(), name, e.path);
         break;

@@ -33,6 +33,7 @@ void print_error(const SysError& e) {
 
 void edit(const LaunchPlan& plan) {
   std::vector<FileEdit> edits = decode_file_edits(read_fd(3, "read edits", "fd 3"));
+  if (edit_stack(plan.rootfs, edits)) return;
   with_mounted_root(
       plan,
       [](int root, int, void* context) {
