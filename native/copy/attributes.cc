@@ -46,7 +46,8 @@ std::string kept_names(const Object& object, const Where& where) {
   char fixed[1024];
   std::string all;
   ssize_t size = object.list(fixed, sizeof fixed);
-  if (size == 0 || (size < 0 && errno == ENOTSUP)) return "";
+  // ENOENT: a name that went meanwhile, which the next look at its directory tells.
+  if (size == 0 || (size < 0 && (errno == ENOTSUP || errno == ENOENT))) return "";
   if (size > 0) {
     all.assign(fixed, static_cast<size_t>(size));
   } else {
@@ -81,7 +82,7 @@ void copy_xattrs(const Object& from, const Object& to, Before before, const Wher
     const char* name = &names[at];
     value.resize(XATTR_SIZE_MAX);
     ssize_t size = from.get(name, value.data(), value.size());
-    if (size < 0 && errno == ENODATA) continue;
+    if (size < 0 && (errno == ENODATA || errno == ENOENT)) continue;
     if (size < 0) fail("read attributes", "getxattr", where.path());
     if (to.set(name, value.data(), static_cast<size_t>(size)) < 0)
       fail(std::string("set attribute ") + name, "setxattr", where.path());
@@ -115,6 +116,14 @@ void copy_attributes(int from, int to, const struct stat& st, Before before, mod
   copy_xattrs(Object(from), Object(to), before, where);
   timespec times[2] = {st.st_atim, st.st_mtim};
   if (::futimens(to, times) < 0) fail("set times", "futimens", where.path());
+}
+
+void shed_inherited(int directory, const Where& where) {
+  for (const char* acl : {"system.posix_acl_default", "system.posix_acl_access"})
+    if (::fremovexattr(directory, acl) < 0 && errno != ENODATA && errno != ENOTSUP)
+      fail("set attributes", "fremovexattr", where.path());
+  if (::fchown(directory, kOwnUser, kOwnGroup) < 0) fail("set owner", "fchown", where.path());
+  if (::fchmod(directory, 0700) < 0) fail("set mode", "fchmod", where.path());
 }
 
 void copy_attributes_at(int from_directory, int to_directory, const struct stat& st, Before before,

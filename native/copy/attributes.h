@@ -21,7 +21,10 @@ enum class Before { New, Anything };
 void copy_attributes(int from, int to, const struct stat& st, Before before, mode_t made_mode,
                      const Where& where);
 
-// The same for what cannot be opened: links, FIFOs, nodes.
+// Takes back what a new, open directory got from the one that it was made in: group, ACLs, set-group-id.
+void shed_inherited(int directory, const Where& where);
+
+// As copy_attributes, for what cannot be opened: links, FIFOs, nodes.
 void copy_attributes_at(int from_directory, int to_directory, const struct stat& st, Before before,
                         const Where& where);
 

@@ -16,8 +16,8 @@ Listing list(int directory, const Where& where, char* buffer, size_t size) {
   if (::lseek(directory, 0, SEEK_SET) < 0) fail("read directory", "lseek", where.path());
   for (;;) {
     long got = ::syscall(SYS_getdents64, directory, buffer, size);
-    if (got < 0) fail("read directory", "getdents64", where.path());
-    if (got == 0) break;
+    if (got < 0 && errno != ENOENT) fail("read directory", "getdents64", where.path());
+    if (got <= 0) break;  // ENOENT: it was removed after it was opened
     for (long at = 0; at < got;) {
       const auto* one = reinterpret_cast<const dirent64*>(buffer + at);
       at += one->d_reclen;

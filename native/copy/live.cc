@@ -96,6 +96,7 @@ class LiveCopy {
         break;
     }
     fault("copy.live-ready");
+    workers_.hurry(true);
     tell("{\"event\":\"ready\"}\n");
     if (!told_final()) return EXIT_FAILURE;
     uint64_t copied_before = summary_.copied_bytes;
@@ -104,6 +105,7 @@ class LiveCopy {
     fault("copy.live-final");
     tell("{\"event\":\"same\",\"copiedBytes\":" + std::to_string(summary_.copied_bytes - copied_before) +
          ",\"changed\":" + std::to_string(summary_.changed) + "}\n");
+    workers_.hurry(false);
     fault("copy.live-same");
     check(::syncfs(mirror_.to()), "write copy to disk", "syncfs");
     tell("{\"event\":\"done\",\"format\":1," + summary_.fields() + "}\n");

@@ -104,6 +104,7 @@ void Mirror::enter(const FolderPtr& up, size_t index, char* buffer) {
   }
   folder->to.reset(::openat(up->to.get(), where.name, kOpenFolder));
   if (!folder->to) fail("open copy", "openat", where.path());
+  if (folder->made && !up->made) shed_inherited(folder->to.get(), where);
   folder->from = std::move(from);
   folder->place = std::make_shared<Place>(up->place, where.name);
   folder->memory = known.below.get();

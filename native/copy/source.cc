@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 
+#include "copy/attributes.h"
 #include "setup/mount.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -93,9 +93,7 @@ UniqueFd open_target(const std::string& path) {
   while (dirent* one = ::readdir(entries.get()))
     if (strcmp(one->d_name, ".") != 0 && strcmp(one->d_name, "..") != 0)
       refuse("copy into", path, "it is not empty", ENOTEMPTY);
-  check(::fchmod(fd.get(), 0700), "set mode", "fchmod", path);
-  if (::fremovexattr(fd.get(), "system.posix_acl_default") < 0 && errno != ENODATA && errno != ENOTSUP)
-    fail("set attributes", "fremovexattr", path);
+  shed_inherited(fd.get(), {std::make_shared<Place>(nullptr, ""), path.c_str()});
   return fd;
 }
 

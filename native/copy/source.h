@@ -20,8 +20,7 @@ UniqueFd open_merged(const std::vector<std::string>& paths, const std::string& a
 // Paths below `path` that something is mounted on, relative to it.
 std::vector<std::string> mounts_below(const std::string& path);
 
-// The directory to copy into. Throws unless it is empty. Mode and default ACL that it got from its parent go:
-// they would be passed on to what is made inside.
+// The directory to copy into. Throws unless it is empty.
 UniqueFd open_target(const std::string& path);
 
 }  // namespace tsct::copy

@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/types.h>
+
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -24,6 +26,9 @@ class Workers {
   void add(Task task);
   // Until nothing is left to do. Throws the first failure of a task; those still waiting were dropped then.
   void wait();
+  // Before all others on this machine, as far as that is allowed: for the time in which somebody stands
+  // still.
+  void hurry(bool on);
 
  private:
   void work();
@@ -35,6 +40,7 @@ class Workers {
   bool ended_ = false;
   std::exception_ptr failure_;
   std::vector<std::thread> threads_;
+  std::vector<pid_t> ids_;
 };
 
 // How many threads pay: some more than processors, as they wait for the disk.

@@ -169,6 +169,12 @@ static void churn(const char* dir) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "churn") == 0) churn(argv[2]);
+  if (argc == 3 && strcmp(argv[1], "spin") == 0) {
+    volatile uint64_t* count = map(argv[2], PAGE);
+    puts("going");
+    fflush(stdout);
+    for (;;) ++*count;
+  }
   if (argc != 3 || strcmp(argv[1], "mapped") != 0) return 2;
   char* at = map(argv[2], PAGE);
   for (char c; read(0, &c, 1) == 1;) {
