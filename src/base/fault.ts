@@ -17,6 +17,8 @@ export const FAULT_POINTS = [
   'restore.config',
   'restore.kept',
   'clone.sealed',
+  'volume.filled',
+  'volume.doomed',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

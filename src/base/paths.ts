@@ -54,6 +54,11 @@ export class StateLayout {
   layerTree = (id: string): HostPath => join(this.root, '.store', 'layers', id, 'tree');
   /** What a container started with --ephemeral writes: made by native at the start, removed by it at the end. */
   runLayer = (name: string): HostPath => join(this.root, '.store', 'runs', name);
+  get volumesDir(): HostPath {
+    return join(this.root, '.store', 'volumes');
+  }
+  /** The files of a volume, owned by 0-based ids. */
+  volumeTree = (name: string): HostPath => join(this.volumesDir, name, 'tree');
   runDir = (name: string): HostPath => join(RUN_ROOT, this.key(name));
   controlSocket = (name: string): HostPath => join(RUN_ROOT, this.key(name), 'control');
   /** Of the run that is under way. */

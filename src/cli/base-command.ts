@@ -33,6 +33,9 @@ export const snapshotsArg = stringArg({
   ignoreStdin: true,
 });
 
+/** A volume. */
+export const volumeArg = stringArg({ description: 'the volume', required: true, ignoreStdin: true });
+
 /** Several, or none beside `--all`. */
 export const optionalNamesArg = stringArg({
   name: 'name',

@@ -28,6 +28,15 @@ export interface TmpfsValue {
   readonly options: readonly string[];
 }
 
+/** Volume=: `NAME:/path[:OPTION,...]`. */
+export interface VolumeValue {
+  readonly name: string;
+  readonly destination: string;
+  readonly isReadOnly: boolean;
+  /** Set-id bits and file capabilities of its files count. */
+  readonly hasSetId: boolean;
+}
+
 /** Places that tsct itself mounts on; a config that hides them makes a container that cannot run. */
 const OWN_PLACES = ['/', '/proc', '/sys', '/dev', '/dev/pts', '/run', '/run/host', '/sys/fs/cgroup'];
 
@@ -134,4 +143,24 @@ export function parseTmpfs(text: string): readonly TmpfsValue[] {
 
 export function parsePaths(text: string): readonly string[] {
   return [parseDestination(text)];
+}
+
+export function parseVolume(text: string): readonly VolumeValue[] {
+  const [name = '', path = '', options = '', ...rest] = splitColons(text);
+  if (!/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(name))
+    throw badValue(`"${name}" is not a volume's name`);
+  if (rest.length > 0) throw badValue(`"${text}" has too many colons; \\: stands for a colon in a path`);
+  if (path === '') throw badValue(`"${text}" does not say where: expected NAME:/path`);
+  const words = options.split(',').filter((word) => word !== '');
+  for (const word of words) {
+    if (word !== 'ro' && word !== 'suid') throw badValue(`"${word}" is not one of ro, suid`);
+  }
+  return [
+    {
+      name,
+      destination: parseDestination(path),
+      isReadOnly: words.includes('ro'),
+      hasSetId: words.includes('suid'),
+    },
+  ];
 }

@@ -1,7 +1,14 @@
 import { parseDurationMs } from '../base/units.js';
 import { EXEC_KEYS } from './exec-keys.js';
 import { list, one, oneOr, type SectionValues } from './key-row.js';
-import { parseBind, parseOverlay, parseOverlayReadOnly, parsePaths, parseTmpfs } from './mount-values.js';
+import {
+  parseBind,
+  parseOverlay,
+  parseOverlayReadOnly,
+  parsePaths,
+  parseTmpfs,
+  parseVolume,
+} from './mount-values.js';
 import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
 import { parseBoolean, parseChoice, parseInteger, parseNames } from './values.js';
 
@@ -18,6 +25,10 @@ const files = {
   BindReadOnly: list('bindsReadOnly', parseBind, {
     syntax: '[-][+]SOURCE[:DESTINATION[:OPTION,...]]',
     help: 'Like Bind=, read-only.',
+  }),
+  Volume: list('volumes', parseVolume, {
+    syntax: 'NAME:PATH[:OPTION,...]',
+    help: "Show a volume (tsct volume create), with ids as the container's; several containers may have the same. Options: ro; suid, without which set-id bits and file capabilities do not count, as whoever is root in one container could plant them for the others.",
   }),
   TemporaryFileSystem: list('temporaryFileSystems', parseTmpfs, {
     syntax: 'PATH[:OPTION,...]',

@@ -1,4 +1,5 @@
 import { ExitCode, TsctError } from '../base/errors.js';
+import { parseDefinition } from '../definition/parse.js';
 import type { FileLock } from '../state/lock.js';
 import { askStatus, command } from '../supervisor/client.js';
 import { launch } from '../supervisor/launch.js';
@@ -12,6 +13,7 @@ import { readLastExit } from './last-exit.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { tearDown } from './tear-down.js';
+import { needVolumes } from './volume-users.js';
 import { moments } from './watch.js';
 
 export interface StartOptions {
@@ -67,6 +69,7 @@ async function startLocked(
   if (observed.debris) await tearDown(ctx, name);
   await clearRunLayer(ctx, name);
   const compiled = await compile(ctx, name, ephemeral ? throwAwayTo(ctx) : 'config');
+  await needVolumes(ctx, parseDefinition(compiled.config));
   await keepCompiled(ctx, name, compiled);
   let report: StartReport;
   try {

@@ -27,6 +27,9 @@ export async function sweep(ctx: Context): Promise<void> {
     ),
     ...namesIn(dirname(ctx.layout.runLayer('x'))).map((name) => () => clearRun(ctx, name)),
     ...(isStoreInterrupted(ctx) ? [() => sweepStore(ctx)] : []),
+    ...(namesIn(ctx.layout.volumesDir).some((name) => name.startsWith('.tmp-'))
+      ? [() => clearVolumes(ctx)]
+      : []),
     ...ctx.store.lockFiles().map((path) => () => clearLockFile(path)),
   ];
   for (const job of jobs) {
@@ -97,6 +100,11 @@ async function sweepStore(ctx: Context): Promise<void> {
   if (!(await store.isInterrupted())) return;
   for (const name of await store.interruptedContainers()) await ifUnlocked(ctx, name, async () => {});
   await store.sweepUnused();
+}
+
+async function clearVolumes(ctx: Context): Promise<void> {
+  const { sweepVolumes } = await import('./volume.js');
+  await sweepVolumes(ctx);
 }
 
 /** A killed command leaves its lock file, which locks nothing any more. */

@@ -3,7 +3,7 @@ import { RUN_ROOT } from '../base/paths.js';
 import { buildDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
 import { type CgroupPlan, type LaunchPlan, OCI_VERSION, PLAN_FORMAT } from './launch-plan.js';
-import { buildMounts } from './mounts.js';
+import { buildMounts, planVolume } from './mounts.js';
 import type { OciLinux } from './oci.js';
 import type { PlanInput } from './plan-input.js';
 import { buildProcess } from './process.js';
@@ -41,7 +41,11 @@ export function buildPlan(input: PlanInput): LaunchPlan {
   const key = layout.key(name);
   const runHost = buildRunHost(input);
   const integration = integrate(input);
-  const { mounts, extras } = buildMounts(files, [...volatileState(input), ...integration.binds]);
+  const { mounts, extras } = buildMounts(files, [
+    ...volatileState(input),
+    ...files.volumes.map((volume) => planVolume(volume, layout.volumeTree(volume.name))),
+    ...integration.binds,
+  ]);
   const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
   const process = buildProcess(input, Object.keys(runHost.credentials).length > 0);
   return {

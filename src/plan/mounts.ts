@@ -1,4 +1,5 @@
-import type { BindValue, OverlayValue } from '../definition/mount-values.js';
+import type { HostPath } from '../base/paths.js';
+import type { BindValue, OverlayValue, VolumeValue } from '../definition/mount-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { MountExtra } from './launch-plan.js';
 import type { OciMount } from './oci.js';
@@ -78,6 +79,15 @@ export function planBind(bind: BindValue, flags: readonly string[]): PlannedMoun
       options: [bind.isRecursive ? 'rbind' : 'bind', 'nodev', ...flags],
     },
     extra: { create: true, ...(bind.isOptional ? { optional: true } : {}), ...(idmap ? { idmap } : {}) },
+  };
+}
+
+/** Not recursive: nothing of the host is ever mounted below it. */
+export function planVolume(volume: VolumeValue, source: HostPath): PlannedMount {
+  const flags = [...(volume.hasSetId ? [] : ['nosuid']), ...(volume.isReadOnly ? ['ro'] : [])];
+  return {
+    mount: { destination: volume.destination, type: 'bind', source, options: ['bind', 'nodev', ...flags] },
+    extra: { create: true, idmap: 'container' },
   };
 }
 

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readInside, unnamedTrees, writeInside } from '../support/stored-root.js';
@@ -44,6 +44,26 @@ describe.each(['overlay', 'dir'])('driver %s', (driver) => {
       await checkWhole(walk, point);
     }
   });
+});
+
+test('volumes: whole or not there, and nothing of the other half', async () => {
+  const volumes = async () => {
+    await root.ok(['list']);
+    const names = (await root.ok(['volume', 'list', '--json'])).json<{ name: string }[]>().map((v) => v.name);
+    expect(await readdir(root.layout.volumesDir)).toEqual(names);
+    return names;
+  };
+  for (const [point, done, ...verb] of [
+    ['volume.filled', '', 'create', 'data'],
+    ['', 'data', 'create', 'data'],
+    ['volume.filled', 'data', 'snapshot', 'data', 's'],
+    ['volume.doomed', '', 'destroy', 'data'],
+  ] as const) {
+    const { exitCode } = await root.run(['volume', ...verb], { env: point ? { TSCT_FAULT: point } : {} });
+    expect(exitCode, `${verb.join(' ')} at ${point}`).toBe(point ? 137 : 0);
+    expect((await volumes()).join(), `${verb.join(' ')} at ${point}`).toBe(done);
+    if (point) reached.add(point);
+  }
 });
 
 async function prepare(driver: string): Promise<void> {

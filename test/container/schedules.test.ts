@@ -135,6 +135,17 @@ describe('snapshot run-schedules', () => {
     expect(lines).toHaveLength(3); // after a pre hook that failed nothing was begun that a post hook could end
   });
 
+  it('of running containers by default, with the hooks of the guest, and a restore brings the schedule along', async () => {
+    configure(['Schedule=n daily', 'FreezeHook=echo frozen > /root/by-hook']);
+    await root.ok(['start', 'box']);
+    const { taken } = await runSchedules();
+    expect(await root.sh('box', 'cat /root/by-hook')).toBe('frozen');
+    await root.ok(['stop', 'box']);
+    configure([]);
+    await root.ok(['snapshot', 'restore', `box@${taken[0]?.snapshot}`, '--discard']);
+    expect(readFileSync(root.layout.configFile('box'), 'utf8')).toMatch(/FreezeHook/);
+  });
+
   it('two schedules of one name and a broken config are errors of that container', async () => {
     configure(['Schedule=n daily', 'Schedule=n hourly', 'Stopped=yes']);
     const twins = await root.run(['snapshot', 'run-schedules']);

@@ -81,7 +81,7 @@ function* files(root: string): Generator<string> {
     if (name !== '.store' && name !== '.locks') yield `file ${join(root, name)}`;
   }
   for (const { name } of names(join(root, '.store/runs'))) yield `file ${join(root, '.store/runs', name)}`;
-  for (const directory of ['.locks', '.store', '.store/layers', '.store/images']) {
+  for (const directory of ['.locks', '.store', '.store/layers', '.store/images', '.store/volumes']) {
     for (const { name } of names(join(root, directory))) {
       const lock = directory === '.locks';
       if (lock || /partial|tmp|\.new$/.test(name)) yield `file ${join(root, directory, name)}`;
