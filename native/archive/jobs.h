@@ -54,4 +54,13 @@ struct ImportJob {
 };
 std::string import_tree(const ImportJob& job, Report& report);
 
+// What a backup engine that knows a tree by lstat(2) and read(2) cannot bring back, told beside the backup
+// and put right in what it has brought back: holes, hard links of symbolic links, link targets that are no
+// text.
+//   survey: tree -> notes on output_fd
+//   mend: notes from notes_fd -> changes in a tree; what is not in it is passed over. Attributes that no tree
+//   of the store may have are taken away, too.
+void survey(int tree_fd, int output_fd, Report& report);
+void mend(int tree_fd, int notes_fd, Report& report);
+
 }  // namespace tsct::archive

@@ -37,6 +37,8 @@ using namespace tsct::archive;
       "  pack PATH [--as NAME]       PATH as a pax stream to stdout; --as . names it `./`\n"
       "  export DIR                  DIR as an export (tar.zst) to stdout, its manifest from fd 3; summary "
       "on fd 4\n"
+      "  survey DIR                  notes for mend to stdout: what restic would lose of DIR\n"
+      "  mend DIR                    DIR put right by notes from stdin\n"
       "  import --into DIR [FILE]    an export from FILE or stdin; prints manifest, checksums, summary\n",
       stderr);
   exit(2);
@@ -172,9 +174,15 @@ void run_export(const Options& options, Report& report) {
   if (options.words.size() != 2) usage();
   UniqueFd from = open_directory(options.words[1]);
   export_tree({from.get(), read_fd(3, "read manifest", "fd 3"), 1}, report);
-  FILE* summary = ::fdopen(4, "w");
-  if (!summary) fail("print summary", "fdopen", "fd 4");
-  report.print("", summary);
+  report.print("", stderr);
+}
+
+void run_mend(const Options& options, Report& report) {
+  if (options.words.size() != 2) usage();
+  UniqueFd tree = open_directory(options.words[1]);
+  if (options.words[0] == "survey") return survey(tree.get(), 1, report);
+  mend(tree.get(), 0, report);
+  report.print("");
 }
 
 void run_import(const Options& options, Report& report) {
@@ -214,6 +222,8 @@ int main(int argc, char** argv) {
       run_pack(options, report);
     else if (verb == "export")
       run_export(options, report);
+    else if (verb == "survey" || verb == "mend")
+      run_mend(options, report);
     else if (verb == "import")
       run_import(options, report);
     else

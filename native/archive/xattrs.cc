@@ -16,22 +16,22 @@ bool allowed_xattr(std::string_view name) {
   return name.starts_with("user.") && !name.starts_with("user.overlay.");
 }
 
+// Names of all attributes, each with its zero byte; empty where there are none.
+static std::string list_xattrs(int fd, const std::string& path) {
+  char fixed[1024];
+  ssize_t length = ::flistxattr(fd, fixed, sizeof fixed);
+  if (length >= 0) return std::string(fixed, static_cast<size_t>(length));
+  if (errno == ENOTSUP) return "";
+  if (errno != ERANGE) fail("read attributes", "flistxattr", path);
+  std::string names(XATTR_LIST_MAX, '\0');
+  length = check(::flistxattr(fd, names.data(), names.size()), "read attributes", "flistxattr", path);
+  names.resize(static_cast<size_t>(length));
+  return names;
+}
+
 std::vector<Xattr> read_xattrs(int fd, const std::string& path, Report& report) {
   std::vector<Xattr> out;
-  char fixed[1024];
-  std::string names(fixed, 0);
-  ssize_t length = ::flistxattr(fd, fixed, sizeof fixed);
-  if (length >= 0) {
-    names.assign(fixed, static_cast<size_t>(length));
-  } else if (errno == ERANGE) {
-    names.resize(XATTR_LIST_MAX);
-    length = check(::flistxattr(fd, names.data(), names.size()), "read attributes", "flistxattr", path);
-    names.resize(static_cast<size_t>(length));
-  } else if (errno == ENOTSUP) {
-    return out;
-  } else {
-    fail("read attributes", "flistxattr", path);
-  }
+  const std::string names = list_xattrs(fd, path);
   for (size_t at = 0; at < names.size(); at += strlen(&names[at]) + 1) {
     std::string name(&names[at]);
     if (!allowed_xattr(name)) {
@@ -47,6 +47,17 @@ std::vector<Xattr> read_xattrs(int fd, const std::string& path, Report& report) 
   }
   std::sort(out.begin(), out.end(), [](const Xattr& a, const Xattr& b) { return a.name < b.name; });
   return out;
+}
+
+void remove_other_xattrs(int fd, const std::string& path, Report& report) {
+  const std::string names = list_xattrs(fd, path);
+  for (size_t at = 0; at < names.size(); at += strlen(&names[at]) + 1) {
+    const char* name = &names[at];
+    if (allowed_xattr(name)) continue;
+    if (::fremovexattr(fd, name) < 0 && errno != ENODATA)
+      fail(std::string("take attribute ") + name + " away", "fremovexattr", path);
+    report.strip(name);
+  }
 }
 
 void write_xattrs(int fd, const Entry& entry, Report& report) {

@@ -22,6 +22,9 @@ bool allowed_xattr(std::string_view name);
 // The attributes of an open file that pass the filter, sorted by name; the others are counted.
 std::vector<Xattr> read_xattrs(int fd, const std::string& path, Report& report);
 
+// Takes those that do not pass away; they are counted.
+void remove_other_xattrs(int fd, const std::string& path, Report& report);
+
 // Sets them on an open file. A file system that has no such attributes is counted, not an error.
 void write_xattrs(int fd, const Entry& entry, Report& report);
 

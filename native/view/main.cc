@@ -23,21 +23,36 @@ using namespace tsct;
 constexpr int kExitOwnFailure = 125;
 
 [[noreturn]] void usage() {
-  fputs("usage: tsct-view --at DIR --tree TREE... -- CMD ARGS...   trees lowest first, all paths absolute\n",
-        stderr);
+  fputs(
+      "usage: tsct-view --at DIR [--file NAME=FD]... --tree TREE... -- CMD ARGS...\n"
+      "  trees lowest first, all paths absolute. With files DIR has those, the tree is DIR/rootfs, and CMD "
+      "runs in "
+      "DIR\n",
+      stderr);
   exit(2);
 }
 
 struct Options {
   std::string at;
   std::vector<std::string> trees;
+  std::vector<NotedFile> files;
   char** command = nullptr;
 };
+
+NotedFile parse_file(const std::string& word) {
+  size_t equals = word.rfind('=');
+  if (equals == 0 || equals == std::string::npos || word[0] == '/') usage();
+  char* end;
+  long fd = strtol(word.c_str() + equals + 1, &end, 10);
+  if (*end != '\0' || fd < 3 || fd > 1 << 20) usage();
+  return {word.substr(0, equals), static_cast<int>(fd)};
+}
 
 Options parse(int argc, char** argv) {
   static const option kLong[] = {
       {"at", required_argument, nullptr, 'a'},
       {"tree", required_argument, nullptr, 't'},
+      {"file", required_argument, nullptr, 'f'},
       {nullptr, 0, nullptr, 0},
   };
   Options options;
@@ -46,6 +61,8 @@ Options parse(int argc, char** argv) {
       options.at = optarg;
     else if (c == 't')
       options.trees.push_back(optarg);
+    else if (c == 'f')
+      options.files.push_back(parse_file(optarg));
     else
       usage();
   }
@@ -72,7 +89,12 @@ int main(int argc, char** argv) {
     die_with_parent();
     make_private_directories(options.at);
     enter_private_mounts();
-    mount_merged(options.trees, options.at);
+    if (options.files.empty()) {
+      mount_merged(options.trees, options.at);
+    } else {
+      mount_notes(options.files, options.at);
+      mount_merged(options.trees, options.at + "/rootfs");
+    }
     ::execvp(options.command[0], options.command);
     fail("run command", "execve", options.command[0]);
   } catch (SysError& error) {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "sys/error.h"
+#include "sys/file.h"
 #include "sys/syscalls.h"
 #include "sys/unique_fd.h"
 
@@ -75,6 +76,30 @@ void mount_merged(const std::vector<std::string>& trees, const std::string& at) 
     return bind(opened[0].get(), target.get(), trees[0]);
   }
   overlay(opened, at);
+}
+
+void mount_notes(const std::vector<NotedFile>& files, const std::string& at) {
+  constexpr unsigned long kTmpfsFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  check(::mount("tsct", at.c_str(), "tmpfs", kTmpfsFlags, "mode=0700"), "show files", "mount", at);
+  check(::chdir(at.c_str()), "show files", "chdir", at);
+  check(::mkdir("rootfs", 0700), "show files", "mkdir", "rootfs");
+  for (const NotedFile& file : files) {
+    size_t slash = file.name.find('/');
+    std::string directory = file.name.substr(0, slash);
+    if (slash != std::string::npos && ::mkdir(directory.c_str(), 0700) < 0 && errno != EEXIST)
+      fail("show files", "mkdir", directory);
+    constexpr int kOpen = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    UniqueFd to(check(::open(file.name.c_str(), kOpen, 0600), "show files", "open", file.name));
+    std::string text = read_fd(file.fd, "show files", file.name);
+    for (size_t done = 0; done < text.size();) {
+      ssize_t n = ::write(to.get(), text.data() + done, text.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      done += static_cast<size_t>(check(n, "show files", "write", file.name));
+    }
+    ::close(file.fd);
+  }
+  check(::mount(nullptr, at.c_str(), nullptr, MS_REMOUNT | MS_RDONLY | kTmpfsFlags, nullptr), "show files",
+        "mount", at);
 }
 
 }  // namespace tsct

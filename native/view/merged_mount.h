@@ -16,4 +16,14 @@ void enter_private_mounts();
 // Trees may be hostile: they are opened by their own path, nothing in them is looked up.
 void mount_merged(const std::vector<std::string>& trees, const std::string& at);
 
+// A small file shown beside the trees.
+struct NotedFile {
+  std::string name;  // relative, one directory deep at most
+  int fd = -1;       // what it says, from its start
+};
+
+// Mounts a temporary file system of its own on `at`: the files, and an empty directory `rootfs` for
+// mount_merged(). Becomes the working directory.
+void mount_notes(const std::vector<NotedFile>& files, const std::string& at);
+
 }  // namespace tsct
