@@ -1,5 +1,6 @@
 #include "archive/tar_writer.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "archive/xattrs.h"
@@ -15,20 +16,7 @@ RawEntry new_entry() {
   return RawEntry(archive_entry_new(), archive_entry_free);
 }
 
-void add_holes(int fd, const Entry& entry, ::archive_entry* to) {
-  for (off_t at = 0; at < entry.size;) {
-    off_t data = ::lseek(fd, at, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) break;
-    check(data, "find data", "lseek", entry.path);
-    off_t hole = check(::lseek(fd, data, SEEK_HOLE), "find hole", "lseek", entry.path);
-    hole = std::min<off_t>(hole, entry.size);
-    if (data >= hole) break;
-    archive_entry_sparse_add_entry(to, data, hole - data);
-    at = hole;
-  }
-  // All of it one hole: a list that says so, or it would be written out.
-  if (archive_entry_sparse_count(to) == 0) archive_entry_sparse_add_entry(to, entry.size, 0);
-}
+constexpr size_t kNothing = 1 << 30;
 
 }  // namespace
 
@@ -95,28 +83,65 @@ void TarWriter::put(const Found& found, const std::function<std::string(const st
   }
   if (!entry.is(S_IFREG)) return put_header(e, entry.path);
   archive_entry_set_size(e, entry.size);
-  if (found.sparse) add_holes(fd.get(), entry, e);
+  const std::vector<Piece> pieces = pieces_of(fd.get(), entry, found.sparse);
+  if (found.sparse)
+    for (const Piece& piece : pieces) archive_entry_sparse_add_entry(e, piece.at, piece.end - piece.at);
+  // All of it one hole: a list that says so, or it would be written out.
+  if (found.sparse && pieces.empty()) archive_entry_sparse_add_entry(e, entry.size, 0);
   put_header(e, entry.path);
-  put_content(fd.get(), entry);
+  put_content(fd.get(), entry, pieces);
   verify(archive_write_finish_entry(writer_.get()), entry.path);
 }
 
+std::vector<TarWriter::Piece> TarWriter::pieces_of(int fd, const Entry& entry, bool sparse) {
+  if (!sparse) return {{0, entry.size}};
+  std::vector<Piece> pieces;
+  for (off_t at = 0; at < entry.size;) {
+    off_t data = ::lseek(fd, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    check(data, "find data", "lseek", entry.path);
+    off_t hole = check(::lseek(fd, data, SEEK_HOLE), "find hole", "lseek", entry.path);
+    hole = std::min<off_t>(hole, entry.size);
+    if (data >= hole) break;
+    pieces.push_back({data, hole});
+    at = hole;
+  }
+  return pieces;
+}
+
 // Always as many bytes as the header says: a file that shrank meanwhile is filled up with zeros, as tar does.
-void TarWriter::put_content(int fd, const Entry& entry) {
+void TarWriter::put_content(int fd, const Entry& entry, const std::vector<Piece>& pieces) {
   int64_t at = 0;
-  while (at < entry.size) {
-    size_t want =
-        static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(buffer_.size()), entry.size - at));
-    ssize_t n = ::pread(fd, buffer_.data(), want, at);
-    if (n < 0 && errno == EINTR) continue;
-    if (check(n, "read file", "pread", entry.path) == 0) {
-      std::fill_n(buffer_.begin(), want, '\0');
-      n = static_cast<ssize_t>(want);
+  for (const Piece& piece : pieces) {
+    put_hole(piece.at - at, entry.path);
+    for (at = piece.at; at < piece.end;) {
+      size_t want =
+          static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(buffer_.size()), piece.end - at));
+      ssize_t n = ::pread(fd, buffer_.data(), want, at);
+      if (n < 0 && errno == EINTR) continue;
+      if (check(n, "read file", "pread", entry.path) == 0) {
+        std::fill_n(buffer_.begin(), want, '\0');
+        n = static_cast<ssize_t>(want);
+      }
+      verify(archive_write_data(writer_.get(), buffer_.data(), static_cast<size_t>(n)), entry.path);
+      report_.count_bytes(static_cast<uint64_t>(n));
+      at += n;
     }
-    // With a list of holes it takes the bytes of the holes too, and leaves them out itself.
-    verify(archive_write_data(writer_.get(), buffer_.data(), static_cast<size_t>(n)), entry.path);
-    report_.count_bytes(static_cast<uint64_t>(n));
-    at += n;
+  }
+  put_hole(entry.size - at, entry.path);
+}
+
+// With a list of holes libarchive wants their bytes too, and leaves them out unseen.
+void TarWriter::put_hole(int64_t size, const std::string& path) {
+  if (size > 0 && !nothing_) {
+    void* map = ::mmap(nullptr, kNothing, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) fail("write hole", "mmap", path);
+    nothing_ = map;
+  }
+  for (int64_t done = 0; done < size;) {
+    size_t n = static_cast<size_t>(std::min<int64_t>(size - done, static_cast<int64_t>(kNothing)));
+    verify(archive_write_data(writer_.get(), nothing_, n), path);
+    done += static_cast<int64_t>(n);
   }
 }
 

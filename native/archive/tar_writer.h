@@ -32,13 +32,22 @@ class TarWriter {
  private:
   void verify(la_ssize_t code, const std::string& path);
   void put_header(::archive_entry* entry, const std::string& path);
-  void put_content(int fd, const Entry& entry);
+  struct Piece {
+    int64_t at;
+    int64_t end;
+  };
+  // The parts of a file that hold something; one part when `sparse` is not set.
+  static std::vector<Piece> pieces_of(int fd, const Entry& entry, bool sparse);
+  void put_content(int fd, const Entry& entry, const std::vector<Piece>& pieces);
+  void put_hole(int64_t size, const std::string& path);
   static la_ssize_t write(::archive* writer, void* self, const void* data, size_t size);
 
   Sink sink_;
   Report& report_;
   std::unique_ptr<::archive, decltype(&archive_write_free)> writer_{archive_write_new(), archive_write_free};
   std::vector<char> buffer_;
+  // What holes are written from: address space that nobody touches.
+  const void* nothing_ = nullptr;
   // What may not be thrown through libarchive's C frames.
   std::exception_ptr failure_;
 };

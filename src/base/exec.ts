@@ -9,13 +9,19 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** Descriptors for its standard input and output, instead of nothing and a pipe. */
+  readonly stdin?: number;
+  readonly stdout?: number;
+  /** Descriptors that it gets as 3, 4, ... */
+  readonly fds?: readonly number[];
   readonly timeoutMs?: number;
   /** Debian package that brings the program, named when it is missing. */
   readonly debianPackage?: string;
+  readonly onStdoutLine?: (line: string) => void;
   readonly onStderrLine?: (line: string) => void;
   readonly signal?: AbortSignal;
   /** What ends the program when `signal` fires, default SIGTERM: SIGKILL for one that ignores it (unshare --fork). */
-  readonly killSignal?: 'SIGTERM' | 'SIGKILL';
+  readonly killSignal?: 'SIGTERM' | 'SIGKILL' | 'SIGINT';
 }
 
 /**
@@ -26,22 +32,19 @@ export interface RunOptions {
 export async function run(file: string, args: readonly string[], options: RunOptions): Promise<string> {
   const execaOptions: Options = {
     reject: false,
-    stdin: options.input === undefined ? 'ignore' : 'pipe',
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.env ? { env: options.env } : {}),
     ...(options.cwd ? { cwd: options.cwd } : {}),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal ? { cancelSignal: options.signal } : {}),
     ...(options.killSignal ? { killSignal: options.killSignal } : {}),
-    stderr: options.onStderrLine
-      ? [
-          'pipe',
-          function* (line: unknown) {
-            options.onStderrLine?.(String(line));
-            yield line;
-          },
-        ]
-      : 'pipe',
+    // The cast: execa takes any descriptor, its types know only those of this process's own stdio.
+    stdio: [
+      options.stdin ?? (options.input === undefined ? 'ignore' : 'pipe'),
+      options.stdout ?? lines(options.onStdoutLine),
+      lines(options.onStderrLine),
+      ...(options.fds ?? []),
+    ] as unknown as NonNullable<Options['stdio']>,
   };
   const result = await execa(file, [...args], execaOptions);
   if (result.code === 'ENOENT') {
@@ -63,6 +66,18 @@ export async function run(file: string, args: readonly string[], options: RunOpt
     );
   }
   return String(result.stdout ?? '');
+}
+
+/** A pipe; its lines are told one by one as well. */
+function lines(tell: ((line: string) => void) | undefined) {
+  if (!tell) return 'pipe' as const;
+  return [
+    'pipe' as const,
+    function* (line: unknown) {
+      tell(String(line));
+      yield line;
+    },
+  ];
 }
 
 function describe(result: {

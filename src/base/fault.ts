@@ -19,6 +19,8 @@ export const FAULT_POINTS = [
   'clone.sealed',
   'volume.filled',
   'volume.doomed',
+  'export.written',
+  'import.unpacked',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import { TsctError } from '../base/errors.js';
-import { run } from '../base/exec.js';
+import { type RunOptions, run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
 import type { StorageTools } from '../storage/tools.js';
 
@@ -56,10 +56,27 @@ export function measureTree(tools: StorageTools, tree: HostPath, doing: string):
   return archive(tools, ['digest', tree], doing);
 }
 
-async function archive(tools: StorageTools, args: readonly string[], doing: string): Promise<ArchiveSummary> {
+interface ArchiveOptions extends Partial<RunOptions> {
+  readonly via?: readonly string[];
+  /** Gets every line of JSON that it says on stderr. */
+  readonly onLine?: (line: Readonly<Record<string, unknown>>) => void;
+}
+
+/**
+ * Runs tsct-archive, whose progress is shown and whose failure is worded.
+ * @param via words of a program that runs it, such as tsct-view's; default none.
+ * @returns its stdout.
+ */
+export async function runArchive(
+  tools: StorageTools,
+  args: readonly string[],
+  doing: string,
+  { via = [], onLine, ...more }: ArchiveOptions = {},
+): Promise<string> {
   let failure: Failure | undefined;
   const onStderrLine = (line: string): void => {
     const said = parseLine(line);
+    if (said) onLine?.(said);
     if (said && 'bytes' in said) {
       const done = typeof said['done'] === 'number' ? { done: said['done'] } : {};
       tools.progress({ what: `${doing}: ${megabytes(Number(said['bytes']))} MB`, ...done });
@@ -67,13 +84,17 @@ async function archive(tools: StorageTools, args: readonly string[], doing: stri
     if (said && 'step' in said) failure = said as unknown as Failure;
   };
   try {
-    const options = { doing, onStderrLine, signal: tools.signal };
-    return JSON.parse(await run(tools.archiveProgram, ['--progress-fd', '2', ...args], options));
+    const [program = '', ...words] = [...via, tools.archiveProgram, '--progress-fd', '2', ...args];
+    return await run(program, words, { doing, onStderrLine, signal: tools.signal, ...more });
   } catch (error) {
     tools.signal.throwIfAborted();
     if (!failure || !(error instanceof TsctError) || error.code !== 'TSCT_PROGRAM_FAILED') throw error;
     throw describeFailure(failure, doing, error);
   }
+}
+
+async function archive(tools: StorageTools, args: readonly string[], doing: string): Promise<ArchiveSummary> {
+  return JSON.parse(await runArchive(tools, args, doing)) as ArchiveSummary;
 }
 
 /** Rules that the input broke have no failed call; a failed call is the host's answer. */

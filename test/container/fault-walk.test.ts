@@ -1,4 +1,5 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readInside, unnamedTrees, writeInside } from '../support/stored-root.js';
@@ -15,6 +16,8 @@ interface Walk {
   readonly names: readonly (readonly string[])[];
 }
 
+const EXPORT = join(tmpdir(), `tsct-walk-${process.pid}.tar.zst`);
+
 const WALKS: readonly Walk[] = [
   { verb: ['create', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
   { verb: ['snapshot', 'create', 'box', 's2'], states: ['two'], names: [['box']] },
@@ -23,6 +26,13 @@ const WALKS: readonly Walk[] = [
   { verb: ['snapshot', 'restore', '--discard', 'box@s1'], states: ['one', 'two'], names: [['box']] },
   { verb: ['clone', 'box', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
   { verb: ['clone', 'box@s1', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
+  { verb: ['export', 'box', EXPORT], states: ['two'], names: [['box']] },
+  {
+    before: [['export', 'box', EXPORT]],
+    verb: ['import', 'other', EXPORT],
+    states: ['two'],
+    names: [['box'], ['box', 'other']],
+  },
   { verb: ['destroy', 'box'], states: [undefined, 'two'], names: [['box'], []] },
 ];
 
@@ -32,12 +42,12 @@ const reached = new Set<string>();
 
 describe.each(['overlay', 'dir'])('driver %s', (driver) => {
   test.each(WALKS)('$verb', { timeout: 180_000 * SLOWNESS }, async (walk) => {
-    await prepare(driver);
+    await prepare(driver, walk.before);
     const points = await pointsOf(walk.verb);
     expect(points.length).toBeGreaterThan(0);
     for (const point of points) {
       await root.destroyAllBut([]);
-      await prepare(driver);
+      await prepare(driver, walk.before);
       const { exitCode } = await root.run(walk.verb, { env: { TSCT_FAULT: point } });
       expect(exitCode, `killed at ${point}`).toBe(137);
       reached.add(point);
@@ -66,12 +76,13 @@ test('volumes: whole or not there, and nothing of the other half', async () => {
   }
 });
 
-async function prepare(driver: string): Promise<void> {
+async function prepare(driver: string, before: Walk['before'] = []): Promise<void> {
   await root.ok(['create', 'box', '--set', `Storage.Driver=${driver}`]);
   await writeInside(root, 'box', 'root/state', 'one');
   await root.ok(['snapshot', 'create', 'box', 's1']);
   await writeInside(root, 'box', 'root/state', 'two');
   await root.ok(['config', 'set', 'box', 'Exec.Hostname=two']);
+  for (const words of before) await root.ok(words);
 }
 
 /** The points that a verb comes by, from a run that does come to its end. */
@@ -103,7 +114,8 @@ async function checkWhole({ verb, states, names }: Walk, point: string): Promise
   if (state === 'one' && !verb.includes('--discard')) expect(kept.length, 'the state before').toBe(2);
 }
 
-afterAll(() => {
+afterAll(async () => {
+  await rm(EXPORT, { force: true });
   expect(
     all.filter((point) => !reached.has(point)),
     'fault points that no walk has come to',
