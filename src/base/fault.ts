@@ -8,6 +8,7 @@ export const FAULT_POINTS = [
   'create.marked',
   'create.filled',
   'store.doomed',
+  'snapshot.frozen',
   'snapshot.sealed',
   'snapshot.current',
   'snapshot.unnamed',

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
+import { fault } from '../base/fault.js';
 import type { Freezer } from '../storage/tree-tools.js';
 import { holdStill } from '../supervisor/client.js';
 import { programPath } from '../supervisor/programs.js';
@@ -23,7 +24,10 @@ export function freezer(ctx: Context, name: string, hooks: Hooks): Freezer {
     let frozenMs = 0;
     try {
       const since = performance.now();
-      await holdStill(ctx.layout.controlSocket(name), name, work);
+      await holdStill(ctx.layout.controlSocket(name), name, async () => {
+        await work();
+        fault('snapshot.frozen');
+      });
       frozenMs = Math.round((performance.now() - since) * 10) / 10;
     } finally {
       if (hooks.thawHook !== undefined) {

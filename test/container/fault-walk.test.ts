@@ -21,6 +21,12 @@ const EXPORT = join(tmpdir(), `tsct-walk-${process.pid}.tar.zst`);
 const WALKS: readonly Walk[] = [
   { verb: ['create', 'other'], states: ['two'], names: [['box'], ['box', 'other']] },
   { verb: ['snapshot', 'create', 'box', 's2'], states: ['two'], names: [['box']] },
+  {
+    verb: ['snapshot', 'create', 'box', 's3'],
+    before: [['start', 'box']],
+    states: ['two'],
+    names: [['box']],
+  },
   { verb: ['snapshot', 'delete', 'box@s1'], states: ['two'], names: [['box']] },
   { verb: ['snapshot', 'restore', 'box@s1'], states: ['one', 'two'], names: [['box']] },
   { verb: ['snapshot', 'restore', '--discard', 'box@s1'], states: ['one', 'two'], names: [['box']] },
