@@ -12,6 +12,8 @@ const file = `${root}dist/bundle/tsct.cjs`;
 const ENTRY = '\0entry';
 /** What oclif searches and compiles plugins with: tsct is its only one (src/cli/plugin.ts). */
 const NOT_REACHED = ['get-package-type', 'lilconfig', 'minimatch', 'tinyglobby', 'typescript'];
+/** None of them is imported as a whole (`import * as`) anywhere. */
+const DEAR = ['child_process', 'crypto', 'net', 'perf_hooks', 'readline', 'timers/promises'];
 
 /** The module of each command, by id: what oclif's manifest says. */
 function entry() {
@@ -21,6 +23,15 @@ function entry() {
   );
   return `import { main as run } from '${root}dist/cli/main.js';
 export const main = () => run({${modules.join(',\n')}});`;
+}
+
+/**
+ * Node's own modules: as externals all that any module imports were loaded at the start. The dear ones, 1 to 5 ms
+ * each, only when something of them is used.
+ */
+function builtin(name) {
+  if (!DEAR.includes(name)) return `module.exports = require('${name}');`;
+  return `module.exports = new Proxy({}, { get: (_, name) => require('${name}')[name] });`;
 }
 
 const plugin = {
@@ -33,8 +44,7 @@ const plugin = {
   load(id) {
     if (id === ENTRY) return entry();
     if (id === '\0not-reached') return 'module.exports = {};';
-    // Node's own modules too are loaded by the first module that imports them; as externals they all were at once.
-    return id.startsWith('\0node:') ? `module.exports = require('${id.slice('\0node:'.length)}');` : null;
+    return id.startsWith('\0node:') ? builtin(id.slice('\0node:'.length)) : null;
   },
 };
 
@@ -46,11 +56,13 @@ const { output } = await build({
   write: false,
   output: { format: 'cjs', codeSplitting: false, comments: false },
 });
-// Read as latin1, which V8 keeps as it is: one character of more bits, and all of it would take twice the room.
-const code = output[0].code.replace(
-  /[^\0-\x7f]/g,
-  (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+// With a default export, every property of a module of Node's was copied.
+const linked = output[0].code.replace(
+  /__toESM(?:\$\d+)?\((require__node_\w+\(\)), 1\)/g,
+  (_, module) => `((all) => Object.create(all, { default: { value: all } }))(${module})`,
 );
+// Read as latin1, which V8 keeps as it is: one character of more bits, and all of it would take twice the room.
+const code = linked.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, `(function (require, __filename) { const exports = {}; ${code}\nreturn exports; })\n`);
 execFileSync(process.execPath, [`${root}scripts/code-cache.js`, file], {
