@@ -5,6 +5,12 @@ import type { Root } from '../state/root.js';
 import type { Driver, DriverContext, Sealed } from './driver.js';
 
 /**
+ * Layers that a root may have. Each costs every look for a name that is not there, and kernels before 6.8 take the
+ * names of some 65 (native/setup/rootfs.cc).
+ */
+const LAYERS_MAX = 60;
+
+/**
  * An overlay of sealed layers and an upper tree (kernel Documentation/filesystems/overlayfs.rst): every operation
  * on a stopped container costs the same, however large it is. Works on any file system that can hold an upper.
  */
@@ -32,8 +38,22 @@ export const overlayDriver: Driver = {
 async function seal(ctx: DriverContext, root: Root): Promise<Sealed> {
   // Nothing was written: no need to stack an empty tree on the others.
   if (await isEmpty(ctx.store.tree(root.upper))) return { layers: root.layers, root };
-  const layers = [...root.layers, root.upper];
-  return { layers, root: { ...root, layers, upper: await makeUpper(ctx, root.upper) } };
+  const layers = await keepLow(ctx, [...root.layers, root.upper]);
+  return { layers, root: { ...root, layers, upper: await makeUpper(ctx, layers.at(-1)) } };
+}
+
+/** A stack that has become too high is copied into one layer, once in sixty snapshots that differ. */
+async function keepLow(
+  { store, trees, pin }: DriverContext,
+  layers: readonly string[],
+): Promise<readonly string[]> {
+  if (layers.length <= LAYERS_MAX) return layers;
+  const id = await store.addEmpty(pin);
+  await trees.copy(
+    layers.map((layer) => store.tree(layer)),
+    store.tree(id),
+  );
+  return [id];
 }
 
 /** The root directory of an overlay is that of its upper tree: a new one looks like the one below. */

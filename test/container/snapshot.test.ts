@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { readInside, unnamedTrees, writeInside } from '../support/stored-root.js';
+import { growStack, readInside, stackOf, unnamedTrees, writeInside } from '../support/stored-root.js';
 import { useRoot } from '../support/temp-root.js';
 
 interface Taken {
@@ -111,5 +111,26 @@ describe('refused, with nothing changed', () => {
     expect(await root.names()).toEqual(['box']);
     expect((await root.ok(['snapshot', 'list', 'box', '--json'])).json()).toHaveLength(1);
     expect(unnamedTrees(root)).toEqual([]);
+  });
+});
+
+describe('a stack of many layers', () => {
+  const root = useRoot();
+
+  test('is mounted whole, and made one layer by the snapshot that would make it too high', async () => {
+    await root.ok(['create', 'box']);
+    for (let n = 0; n < 59; n++) {
+      await writeInside(root, 'box', `srv/${n}`, String(n));
+      await growStack(root, 'box');
+    }
+    expect((await stackOf(root, 'box')).layers).toHaveLength(60);
+    await root.ok(['start', 'box']);
+    expect(await root.sh('box', 'ls /srv | wc -l; rm /srv/7; echo new >/srv/8')).toBe('59');
+    await root.ok(['stop', 'box']);
+    await root.ok(['snapshot', 'create', 'box', 'high']);
+    expect((await stackOf(root, 'box@high')).layers).toHaveLength(1);
+    expect((await stackOf(root, 'box')).layers).toHaveLength(1);
+    await root.ok(['start', 'box']);
+    expect(await root.sh('box', 'ls /srv | wc -l; cat /srv/8 /srv/58')).toBe('58\nnew\n58');
   });
 });

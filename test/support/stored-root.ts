@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ interface Stored {
 }
 
 /** `NAME` or `NAME@SNAP`. */
-async function stored(root: TestRoot, address: string): Promise<Stored> {
+export async function stackOf(root: TestRoot, address: string): Promise<Stored> {
   const [name = '', snapshot] = address.split('@');
   const file = snapshot === undefined ? 'current' : join('snapshots', snapshot);
   return JSON.parse(await readFile(join(root.path, name, file), 'utf8')) as Stored;
@@ -20,7 +21,7 @@ async function stored(root: TestRoot, address: string): Promise<Stored> {
 
 /** A file of a root, from the topmost tree that has it; undefined when none has. */
 export async function readInside(root: TestRoot, address: string, path: string): Promise<string | undefined> {
-  const { layers, upper } = await stored(root, address);
+  const { layers, upper } = await stackOf(root, address);
   for (const id of [...(upper === undefined ? [] : [upper]), ...[...layers].reverse()]) {
     try {
       return await readFile(join(root.layout.layerTree(id), path), 'utf8');
@@ -33,10 +34,20 @@ export async function readInside(root: TestRoot, address: string, path: string):
 
 /** Writes a file into the writable tree of a stopped container. */
 export async function writeInside(root: TestRoot, name: string, path: string, text: string): Promise<void> {
-  const { upper } = await stored(root, name);
+  const { upper } = await stackOf(root, name);
   const file = join(root.layout.layerTree(upper ?? ''), path);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text);
+}
+
+/** Seals what a stopped overlay container wrote, as a snapshot would: a layer more, without the cost of a command. */
+export async function growStack(root: TestRoot, name: string): Promise<void> {
+  const { layers, upper = '', ...rest } = await stackOf(root, name);
+  const next = randomBytes(16).toString('hex');
+  for (const part of ['tree', 'work'])
+    await mkdir(join(root.layout.layerDir(next), part), { recursive: true });
+  const current = { ...rest, layers: [...layers, upper], upper: next };
+  await writeFile(root.layout.currentFile(name), JSON.stringify(current));
 }
 
 /** Trees in the store that no container, snapshot or image names, and what else must not be left there. */
