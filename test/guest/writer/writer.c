@@ -1,7 +1,8 @@
 // Writes a tree at full speed in all the ways that a copy can miss: what stands in one file follows from what
 // was written to others before.
 //
-//   writer churn DIR    says `going` once DIR is full, then goes on for ever
+//   writer churn DIR    says `going` once DIR is full, then goes on for ever; DIR/step has the step it is at
+//   writer replay DIR   the same up to each step read from stdin; says `at` then: any state of churn, again
 //   writer mapped FILE  maps FILE, and for each letter read from stdin stores it through the mapping; says
 //   `stored`
 #define _GNU_SOURCE
@@ -146,7 +147,7 @@ static void* map(const char* name, size_t size) {
   return at;
 }
 
-static void churn(const char* dir) {
+static volatile uint64_t* fill(const char* dir) {
   must(chdir(dir), dir);
   for (int i = 0; i < DIRS; i++) must(mkdir(dir_name(i), 0755), "mkdir");
   for (int i = 0; i < DIRS * FILES; i++) put(file_name(i), O_TRUNC);
@@ -162,17 +163,33 @@ static void churn(const char* dir) {
     mapped[i] = map(name, MAPPED_BYTES);
     memset(mapped[i], 'm', MAPPED_BYTES);
   }
-  puts("going");
+  return map("step", PAGE);
+}
+
+static void say(const char* word) {
+  puts(word);
   fflush(stdout);
-  for (uint64_t n = 0;; n++) step(n);
+}
+
+static void churn(const char* dir) {
+  volatile uint64_t* at = fill(dir);
+  say("going");
+  for (;; ++*at) step(*at);
+}
+
+static void replay(const char* dir) {
+  volatile uint64_t* at = fill(dir);
+  say("going");
+  for (uint64_t to; scanf("%lu", &to) == 1; say("at"))
+    for (; *at < to; ++*at) step(*at);
 }
 
 int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "churn") == 0) churn(argv[2]);
+  if (argc == 3 && strcmp(argv[1], "replay") == 0) return replay(argv[2]), 0;
   if (argc == 3 && strcmp(argv[1], "spin") == 0) {
     volatile uint64_t* count = map(argv[2], PAGE);
-    puts("going");
-    fflush(stdout);
+    say("going");
     for (;;) ++*count;
   }
   if (argc != 3 || strcmp(argv[1], "mapped") != 0) return 2;
@@ -180,8 +197,7 @@ int main(int argc, char** argv) {
   for (char c; read(0, &c, 1) == 1;) {
     if (c == '\n') continue;
     *at = c;
-    puts("stored");
-    fflush(stdout);
+    say("stored");
   }
   return 0;
 }
