@@ -111,7 +111,8 @@ async function nativeStart(tsct: Tsct, count: number, results: Results): Promise
   const launcher = join(tsct.root, '..', 'launch-timed');
   const plan = join(tsct.root, '..', 'plan.json');
   await compile('launch-timed.c', launcher);
-  await writeFile(plan, await tsct.cli('start', TINY, '--dry-run', '--json'));
+  // Without the white space for people: as the command line hands it over.
+  await writeFile(plan, JSON.stringify(JSON.parse(await tsct.cli('start', TINY, '--dry-run', '--json'))));
   for (let round = 0; round <= count; round++) {
     const { stdout } = await execa(launcher, [join(CHECKOUT, 'native/build/tsct-supervisor'), plan]);
     const [before = '', report = ''] = stdout.split('\n');
