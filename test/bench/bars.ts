@@ -1,5 +1,8 @@
 import { medianOf, type Results } from './operations.js';
 
+/** Over what the command itself costs, ms: CLI start is no part of a snapshot. */
+const STORAGE_MS: Readonly<Record<string, number>> = { overlay: 30, btrfs: 20 };
+
 export interface Bar {
   readonly what: string;
   readonly measured: number;
@@ -11,6 +14,8 @@ export function bars(results: Results): Bar[] {
   const tsct = (operation: string) => medianOf(results, operation, 'tsct');
   const lxcBoot = medianOf(results, 'boot debian', 'lxc');
   const bar = (what: string, measured: number, atMost: number): Bar => ({ what, measured, atMost });
+  const over = (operation: string, driver: string) =>
+    tsct(`${operation} (${driver})`) - tsct(`tsct --version (${driver})`);
   return [
     bar('supervisor private dirty, kB', tsct('supervisor private dirty (kB)'), 100),
     bar(
@@ -29,5 +34,21 @@ export function bars(results: Results): Bar[] {
             lxcBoot + tsct('node -e 0'),
           ),
         ]),
+    ...Object.entries(STORAGE_MS).flatMap(([driver, atMost]) =>
+      ['clone', 'snapshot', 'restore'].map((operation) =>
+        bar(
+          `${operation} of a stopped container over tsct --version, ${driver}, ms`,
+          over(operation, driver),
+          atMost,
+        ),
+      ),
+    ),
+    bar(
+      'clone by reflink over tsct --version, times cp -a',
+      over('clone', 'reflink') / tsct('cp -a (reflink)'),
+      1 / 3,
+    ),
+    bar('clone by dir, times cp -a', tsct('clone (dir)') / tsct('cp -a (dir)'), 1),
+    bar('clone by dir, times lxc-copy', tsct('clone (dir)') / medianOf(results, 'clone (dir)', 'lxc'), 1),
   ];
 }

@@ -6,11 +6,13 @@ import { buildGuests, mountDisk } from './guests.js';
 import { Lxc, type Manager, Nspawn, Tsct } from './managers.js';
 import * as operations from './operations.js';
 import { DEBIAN, medianOf, type Results, TINY } from './operations.js';
+import { storage } from './storage.js';
 
 const { values: flags } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
+    stages: { type: 'string', default: 'run,storage' },
     only: { type: 'string', default: 'tsct,lxc,nspawn' },
   },
 });
@@ -24,11 +26,11 @@ const managers = present();
 const results: Results = new Map();
 try {
   const count = Number(flags.rounds);
-  await stage('guests', prepare);
-  await stage('start and stop', () => operations.startAndStop(managers, count, results));
-  await stage('exec, memory', () => operations.whileRunning(managers, count, results));
-  await stage('list', () => operations.listing(managers, count, results));
-  await stage("tsct's own bars", () => operations.ownBars(tsct, count, results));
+  if (flags.stages.includes('run')) await measureRuns(count);
+  if (flags.stages.includes('storage')) {
+    const { debian } = await buildGuests(join(disk.path, 'guests'));
+    await stage('clone, snapshot, restore', () => storage(debian, disk.path, count, results));
+  }
 } finally {
   for (const manager of managers) {
     for (const name of [TINY, DEBIAN]) await manager.destroy(name);
@@ -38,6 +40,14 @@ try {
 }
 printTable();
 if (!printBars() && flags.check) process.exitCode = 1;
+
+async function measureRuns(count: number): Promise<void> {
+  await stage('guests', prepare);
+  await stage('start and stop', () => operations.startAndStop(managers, count, results));
+  await stage('exec, memory', () => operations.whileRunning(managers, count, results));
+  await stage('list', () => operations.listing(managers, count, results));
+  await stage("tsct's own bars", () => operations.ownBars(tsct, count, results));
+}
 
 function present(): Manager[] {
   const asked = flags.only.split(',');

@@ -96,6 +96,7 @@ lxc.hook.post-stop =
 `,
     );
   }
+  copy = async (name: string, to: string) => void (await this.#tool('copy', name, '-N', to));
   start = async (name: string) => void (await this.#tool('start', name));
   stop = async (name: string) => void (await this.#tool('stop', name));
   exec = async (name: string) => void (await this.#tool('attach', name, '--', '/bin/true'));
