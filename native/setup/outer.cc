@@ -20,6 +20,7 @@
 #include "setup/overlay.h"
 #include "setup/rootfs.h"
 #include "setup/seccomp.h"
+#include "setup/size_limit.h"
 #include "setup/supervisor_link.h"
 #include "setup/tree.h"
 #include "setup/user_namespace.h"
@@ -85,7 +86,8 @@ void build_and_pivot(const LaunchPlan& plan, const Channel& inner, UniqueFd& roo
   UniqueFd root;
   {
     ActAs base(plan.root_uid(), plan.root_gid());
-    root = plan.rootfs.usr_only ? attach_usr_root(root_mount.get()) : attach_root(root_mount.get());
+    root =
+        plan.rootfs.usr_only ? attach_usr_root(plan.rootfs, root_mount.get()) : attach_root(root_mount.get());
     build_tree(plan, root.get(), parts);
   }
   UniqueFd none;
@@ -133,6 +135,8 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   to_inner.send(Step::kMapsWritten);
 
   UniqueFd userns = open_user_namespace(pid);
+  if (plan.rootfs.upper == RootfsPlan::Upper::kRun) make_run_upper(plan.rootfs);
+  limit_size(plan);
   attach_layers(plan, userns.get());
   UniqueFd root_mount;
   if (!plan.rootfs.overlay) {

@@ -83,6 +83,9 @@ struct RootfsPlan {
   bool usr_only = false;  // the root is empty but for /usr, read-only
   std::string path;       // driver dir
   bool readonly = false;
+  // How much may be written: enforced by a project's quota, by a subvolume's, or by the size of the tmpfs.
+  enum class LimitBy { kNothing, kProject, kSubvolume, kMemory } limit_by = LimitBy::kNothing;
+  uint64_t limit_bytes = 0;
 };
 
 struct CgroupV1 {

@@ -158,6 +158,15 @@ void decode_mounts(JsonReader& top, JsonReader extras, LaunchPlan& p) {
 void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
   rootfs.overlay = r.word("driver", {"overlay", "dir"}) == "overlay";
   rootfs.readonly = r.get<bool>("readonly");
+  if (r.has("limit")) {
+    JsonReader limit = r.object("limit");
+    std::string by = limit.word("by", {"project", "subvolume", "memory"});
+    rootfs.limit_by = by == "project"     ? RootfsPlan::LimitBy::kProject
+                      : by == "subvolume" ? RootfsPlan::LimitBy::kSubvolume
+                                          : RootfsPlan::LimitBy::kMemory;
+    rootfs.limit_bytes = limit.get<uint64_t>("bytes");
+    limit.done();
+  }
   if (rootfs.overlay) {
     rootfs.layers = r.get<Strings>("layers");
     std::string upper = r.has("upper") ? r.word("upper", {"kept", "run", "memory"}) : "kept";

@@ -54,7 +54,6 @@ void attach_layers(const LaunchPlan& plan, int userns_fd) {
     open_staged("up");
     return mount_memory_upper(plan, staged("up"));
   }
-  if (rootfs.upper == RootfsPlan::Upper::kRun) make_run_upper(rootfs);
   UniqueFd upper = mapped_clone(rootfs.upper_dir, MOUNT_ATTR_NODEV, userns_fd);
   attach_mount(upper.get(), open_staged("up").get(), "mount layer", rootfs.upper_dir);
 }

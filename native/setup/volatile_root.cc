@@ -19,10 +19,12 @@ namespace {
 constexpr const char* kStep = "make volatile root";
 
 // Of the host's memory; what is used counts as the container's own.
-UniqueFd new_memory_root() {
+UniqueFd new_memory_root(const RootfsPlan& rootfs) {
   MountOptions options;
   options.set = MOUNT_ATTR_NODEV;
-  options.data = {"mode=0755", "size=25%", "nr_inodes=1m"};
+  bool limited = rootfs.limit_by == RootfsPlan::LimitBy::kMemory;
+  options.data = {"mode=0755", "size=" + (limited ? std::to_string(rootfs.limit_bytes) : "25%"),
+                  "nr_inodes=1m"};
   return new_filesystem("tmpfs", "tsct", options, kStep);
 }
 
@@ -77,7 +79,7 @@ void make_run_upper(const RootfsPlan& rootfs) {
 }
 
 void mount_memory_upper(const LaunchPlan& plan, const std::string& staged) {
-  UniqueFd mount = new_memory_root();
+  UniqueFd mount = new_memory_root(plan.rootfs);
   attach_mount(mount.get(), open_directory(staged).get(), kStep, staged);
   make_upper_in(mount.get(), plan.rootfs, plan.uid_mappings.at(0), plan.gid_mappings.at(0));
 }
@@ -91,10 +93,10 @@ void remove_run_upper(const RootfsPlan& rootfs) {
   fail("remove run's layer", "unlink", rootfs.upper_dir);
 }
 
-UniqueFd attach_usr_root(int image_mount) {
+UniqueFd attach_usr_root(const RootfsPlan& rootfs, int image_mount) {
   // Attached before a part of it is cloned: a detached mount cannot be before 6.15.
   UniqueFd image = attach_staged(image_mount, "image");
-  UniqueFd root = attach_staged(new_memory_root().get(), "root");
+  UniqueFd root = attach_staged(new_memory_root(rootfs).get(), "root");
   for (const auto& [name, mode] : {std::pair{"etc", 0755u}, {"root", 0700u}, {"var", 0755u}}) {
     check(::mkdirat(root.get(), name, mode), kStep, "mkdirat", name);
   }

@@ -16,6 +16,6 @@ void remove_run_upper(const RootfsPlan& rootfs);
 
 // An empty tmpfs, attached as the root, that shows the image's /usr read-only and has the image's links into
 // it.
-UniqueFd attach_usr_root(int image_mount);
+UniqueFd attach_usr_root(const RootfsPlan& rootfs, int image_mount);
 
 }  // namespace tsct

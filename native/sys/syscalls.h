@@ -48,4 +48,9 @@ inline int close_range(unsigned first, unsigned last, unsigned flags) {
   return static_cast<int>(syscall(SYS_close_range, first, last, flags));
 }
 
+// quotactl_fd(2), since 5.14.
+inline int quotactl_fd(int fd, int command, int id, void* argument) {
+  return static_cast<int>(syscall(SYS_quotactl_fd, fd, command, id, argument));
+}
+
 }  // namespace tsct

@@ -1,4 +1,4 @@
-import { parseDurationMs } from '../base/units.js';
+import { badValue, parseDurationMs, parseSizeBytes } from '../base/units.js';
 import { EXEC_KEYS } from './exec-keys.js';
 import { list, one, oneOr, type SectionValues } from './key-row.js';
 import {
@@ -89,14 +89,28 @@ const start = {
   }),
 };
 
+/** Below that no file system could hold a root. */
+const SIZE_MIN = 64 * 1024;
+
+function parsePositiveSize(text: string): number {
+  const sizeBytes = parseSizeBytes(text);
+  if (sizeBytes < SIZE_MIN) throw badValue(`"${text}" is less than 64K`);
+  return sizeBytes;
+}
+
 const storage = {
   Driver: one('driver', parseChoice('overlay', 'dir'), {
     syntax: 'overlay|dir',
     help: 'How the writable root is kept; takes effect at create. Not set: overlay where the host can, else dir.',
   }),
+  SizeMax: one('sizeMaxBytes', parsePositiveSize, {
+    syntax: 'SIZE',
+    unit: 'bytes',
+    help: 'How much the root may take on disk, from the next start on. ext4 and xfs need project quotas: what the container has written counts, with driver overlay what its snapshots hold on to, too. btrfs needs driver btrfs and quotas turned on: all that the root shows counts, shared with others or not. With Volatile=, how much memory.',
+  }),
   Volatile: oneOr('volatile', parseChoice('no', 'yes', 'state', 'overlay'), 'no', {
     syntax: 'no|yes|state|overlay',
-    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only; state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host; it counts as memory of the container.',
+    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only; state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host (or SizeMax=); it counts as memory of the container.',
   }),
 };
 

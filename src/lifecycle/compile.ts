@@ -2,12 +2,16 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isErrno } from '../base/errors.js';
 import { loadTexts, readCredentials } from '../definition/load.js';
 import { type ConfigText, parseDefinition } from '../definition/parse.js';
+import type { ContainerDefinition } from '../definition/schema.js';
+import { mountOf, readMountTable } from '../host/mount-table.js';
 import { probeHost } from '../host/probe-host.js';
 import { buildPlan } from '../plan/build-plan.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
 import type { WritesTo } from '../plan/plan-input.js';
+import { writesToMemory } from '../plan/rootfs.js';
 import { readCurrent } from '../state/current.js';
 import { readIdentity } from '../state/identity.js';
+import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
 import type { Context } from './context.js';
 
 /** A plan and the config that it was made from. */
@@ -38,12 +42,28 @@ export async function compile(ctx: Context, name: string, writesTo: WritesTo = '
       isOverlay: current.driver === 'overlay',
       layers: current.layers.map(ctx.layout.layerTree),
       upperDir: ctx.layout.layerDir(current.upper),
+      ...limitOf(ctx, name, definition, { isSubvolume: current.driver === 'btrfs', writesTo }),
     },
     writesTo,
     facts: probeHost(),
     credentials,
   });
   return { plan, config };
+}
+
+/** @throws TSCT_HOST_NO_QUOTA (exit 5). */
+function limitOf(
+  ctx: Context,
+  name: string,
+  { storage }: ContainerDefinition,
+  root: { readonly isSubvolume: boolean; readonly writesTo: WritesTo },
+): { readonly limitedBy?: LimitedBy } {
+  if (storage.sizeMaxBytes === undefined || root.writesTo === 'kept') return {};
+  const place = {
+    inMemory: writesToMemory(storage, root.writesTo),
+    isSubvolume: root.isSubvolume && root.writesTo === 'config',
+  };
+  return { limitedBy: sizeLimitedBy(name, place, mountOf(ctx.layout.root, readMountTable())) };
 }
 
 /** Kept beside the container while it runs: what tears down after a crash, and what `pending` is told by. */

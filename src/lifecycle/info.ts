@@ -8,6 +8,7 @@ import { readLastExit } from './last-exit.js';
 import { ifUnlocked } from './locking.js';
 import { observe, type State } from './observe.js';
 import { pendingKeys } from './pending.js';
+import { type StorageUsage, storageUsage } from './storage-usage.js';
 import { tearDown } from './tear-down.js';
 import { uptimeSeconds } from './uptime.js';
 
@@ -46,6 +47,7 @@ export interface ContainerInfo {
   readonly root: { readonly driver: string; readonly layers: readonly string[]; readonly path: string };
   /** What this run writes to its root is gone when it ends (start --ephemeral, or Storage.Volatile). */
   readonly ephemeral: boolean;
+  readonly storage: StorageUsage;
   readonly lastExit: ExitRecord | null;
 }
 
@@ -86,6 +88,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
       layers: current.layers,
       path: ctx.layout.layerTree(current.upper),
     },
+    storage: await storageUsage(ctx, name, current, status !== undefined),
     ephemeral: status !== undefined && (await isEphemeral(ctx, name)),
     lastExit,
   };

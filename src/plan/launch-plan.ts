@@ -56,7 +56,10 @@ export interface TsctPlan {
   readonly seccompCacheDir: HostPath;
 }
 
-export type RootfsPlan =
+export type RootfsPlan = {
+  /** How much may be written, and what enforces it: a project of the container's own, its subvolume, the tmpfs. */
+  readonly limit?: { readonly by: 'project' | 'subvolume' | 'memory'; readonly bytes: number };
+} & (
   | {
       readonly driver: 'overlay';
       /** Absolute paths of the layers' trees, lowest first, owned by 0-based ids. */
@@ -80,7 +83,8 @@ export type RootfsPlan =
       readonly driver: 'dir';
       readonly path: HostPath;
       readonly readonly: boolean;
-    };
+    }
+);
 
 export interface CgroupPlan {
   readonly driver: 'systemd' | 'v2' | 'hybrid';

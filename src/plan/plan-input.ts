@@ -38,4 +38,6 @@ export interface PlanRoot {
   readonly layers: readonly HostPath[];
   /** Directory of the writable layer: `tree` is in it, and an overlay's `work`. */
   readonly upperDir: HostPath;
+  /** What enforces [Storage] SizeMax= here. */
+  readonly limitedBy?: 'project' | 'subvolume' | 'memory';
 }

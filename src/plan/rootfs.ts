@@ -11,15 +11,31 @@ export function planRootfs(
   writesTo: WritesTo,
   runLayer: HostPath,
 ): RootfsPlan {
-  const { volatile } = storage;
+  const { sizeMaxBytes } = storage;
+  const rootfs = placeWrites(root, { files, storage }, writesTo, runLayer);
+  if (writesTo === 'kept' || sizeMaxBytes === undefined || root.limitedBy === undefined) return rootfs;
+  if (storage.volatile === 'state') return rootfs; // nothing is written to it: the size is that of /var
+  return { ...rootfs, limit: { by: root.limitedBy, bytes: sizeMaxBytes } };
+}
+
+/** True if nothing that the run writes to its root goes to disk. */
+export function writesToMemory(storage: ContainerDefinition['storage'], writesTo: WritesTo): boolean {
+  if (writesTo === 'kept') return false;
+  return writesTo === 'memory' || storage.volatile !== 'no';
+}
+
+function placeWrites(
+  root: PlanRoot,
+  { files, storage }: Pick<ContainerDefinition, 'files' | 'storage'>,
+  writesTo: WritesTo,
+  runLayer: HostPath,
+): RootfsPlan {
   const readonly = files.readOnly || hasVolatileState(storage, writesTo);
   const tree: HostPath = `${root.upperDir}/tree`;
   const layers = [...root.layers, tree];
-  if (writesTo !== 'kept' && volatile === 'yes') {
-    return { driver: 'overlay', layers, upper: 'memory', usrOnly: true, readonly };
-  }
-  if (writesTo === 'memory' || (writesTo !== 'kept' && volatile === 'overlay')) {
-    return { driver: 'overlay', layers, upper: 'memory', readonly };
+  if (writesToMemory(storage, writesTo) && (storage.volatile !== 'state' || writesTo === 'memory')) {
+    const only = storage.volatile === 'yes' ? { usrOnly: true as const } : {};
+    return { driver: 'overlay', layers, upper: 'memory', ...only, readonly };
   }
   if (writesTo === 'run') return { driver: 'overlay', layers, upper: 'run', upperDir: runLayer, readonly };
   return root.isOverlay
@@ -35,7 +51,8 @@ function hasVolatileState(storage: ContainerDefinition['storage'], writesTo: Wri
 /** The /var of Volatile=state. */
 export function volatileState({ definition, writesTo = 'config' }: PlanInput): PlannedMount[] {
   if (!hasVolatileState(definition.storage, writesTo)) return [];
-  const options = ['nosuid', 'nodev', 'mode=0755', 'size=25%', 'nr_inodes=1m'];
+  const size = definition.storage.sizeMaxBytes ?? '25%';
+  const options = ['nosuid', 'nodev', 'mode=0755', `size=${size}`, 'nr_inodes=1m'];
   const mount = { destination: '/var', type: 'tmpfs', source: 'tmpfs', options } as const;
   return [{ mount, extra: { create: true } }];
 }

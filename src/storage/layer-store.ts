@@ -170,7 +170,9 @@ export class LayerStore {
     } finally {
       await lock.release();
     }
-    await this.tools.removeTrees(gone.map((id) => join(this.layersDir, `${TEMP_PREFIX}${id}`)));
+    for (const id of gone) {
+      await rm(join(this.layersDir, `${TEMP_PREFIX}${id}`), { recursive: true, force: true });
+    }
     return gone;
   }
 
@@ -216,7 +218,7 @@ export class LayerStore {
       if (!name.startsWith(TEMP_PREFIX)) continue;
       const lock = await this.tools.tryLock(this.tempLock(name));
       if (!lock) continue;
-      await this.tools.removeTrees([join(this.layersDir, name)]);
+      await rm(join(this.layersDir, name), { recursive: true, force: true });
       await lock.release();
     }
   }

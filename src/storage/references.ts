@@ -3,22 +3,37 @@ import { join } from 'node:path';
 import { isErrno, TsctError } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
 
+/** Somebody who names trees of the store. */
+export interface Owner {
+  /** The container whose `current` or snapshot it is; absent: an image. */
+  readonly container?: string;
+  readonly layers: readonly string[];
+}
+
 /**
  * Every tree of the store that a container's `current`, a snapshot or an image names.
  * @throws TSCT_DAMAGED_RECORD: what an unreadable file names must not be lost.
  */
 export async function layersInUse(layout: StateLayout): Promise<Set<string>> {
-  const files: HostPath[] = [];
+  return new Set((await layerOwners(layout)).flatMap((owner) => owner.layers));
+}
+
+/** The same, by who names them. @throws TSCT_DAMAGED_RECORD. */
+export async function layerOwners(layout: StateLayout): Promise<Owner[]> {
+  const files: { readonly container?: string; readonly file: HostPath }[] = [];
   for (const name of await namesIn(layout.root)) {
     if (name.startsWith('.')) continue;
-    files.push(layout.currentFile(name));
+    files.push({ container: name, file: layout.currentFile(name) });
     // A name with a dot is a snapshot that is being written: its maker has a pin.
     const snapshots = (await namesIn(layout.snapshotDir(name))).filter((file) => !file.startsWith('.'));
-    files.push(...snapshots.map((file) => join(layout.snapshotDir(name), file)));
+    files.push(...snapshots.map((file) => ({ container: name, file: join(layout.snapshotDir(name), file) })));
   }
   const images = join(layout.store, 'images');
-  files.push(...(await namesIn(images)).filter((n) => n.endsWith('.json')).map((n) => join(images, n)));
-  return new Set((await Promise.all(files.map(layersNamedBy))).flat());
+  const names = (await namesIn(images)).filter((name) => name.endsWith('.json'));
+  files.push(...names.map((name) => ({ file: join(images, name) })));
+  return Promise.all(
+    files.map(async ({ file, ...owner }) => ({ ...owner, layers: await layersNamedBy(file) })),
+  );
 }
 
 async function layersNamedBy(file: HostPath): Promise<string[]> {

@@ -48,6 +48,12 @@ const HINTS: readonly Rule[] = [
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
   },
   {
+    step: /^limit size/,
+    errno: ['ENOTCONN', 'ESRCH', 'EOPNOTSUPP', 'ENOTTY', 'ENOSYS', 'EINVAL'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'Storage.SizeMax= needs quotas that are turned on: see tsct.conf(5); without them take it out',
+  },
+  {
     step: /^make volatile root/,
     errno: ['EINVAL'],
     hint: 'Volatile=yes needs an image with all programs below /usr; Storage.Volatile=overlay takes any',

@@ -25,6 +25,7 @@ const XFS_BYTES_MIN = 300 * 1024 * 1024;
 export async function loopFilesystem(
   type: 'ext4' | 'btrfs' | 'xfs',
   sizeBytes: number,
+  options: { readonly mkfs?: readonly string[]; readonly mount?: string } = {},
 ): Promise<LoopFilesystem> {
   const home = await mkdtemp(join(process.env['TSCT_TEST_DIR'] ?? tmpdir(), 'tsct-loop-'));
   const image = join(home, 'image');
@@ -33,8 +34,14 @@ export async function loopFilesystem(
   const file = await open(image, 'w');
   await file.truncate(type === 'xfs' ? Math.max(sizeBytes, XFS_BYTES_MIN) : sizeBytes);
   await file.close();
-  await execa(`mkfs.${type}`, ['-q', image]);
-  await execa('mount', ['-o', 'loop', image, path]);
+  await execa(`mkfs.${type}`, ['-q', ...(options.mkfs ?? []), image]);
+  const words = ['loop', ...(options.mount === undefined ? [] : [options.mount])];
+  try {
+    await execa('mount', ['-o', words.join(), image, path]);
+  } catch (error) {
+    await rm(home, { recursive: true });
+    throw error;
+  }
   return {
     path,
     remount: async (option) => void (await execa('mount', ['-o', `remount,${option}`, path])),

@@ -10,7 +10,7 @@ const state = async (name: string) =>
   (await tsctOk(['info', name, '--json'])).json<{ state: string }>().state;
 
 beforeAll(async () => {
-  for (const unit of ['tsct.service', 'tsct@.service']) {
+  for (const unit of ['tsct.service', 'tsct@.service', 'tsct-snapshots.service', 'tsct-snapshots.timer']) {
     cpSync(join(CHECKOUT, 'contrib/systemd', unit), join('/etc/systemd/system', unit));
   }
   await systemctl('daemon-reload');
@@ -34,4 +34,20 @@ test('tsct@NAME.service starts and stops one', async () => {
   expect([await state('boots'), await state('alone')]).toEqual(['stopped', 'running']);
   await systemctl('stop', 'tsct@alone.service');
   expect(await state('alone')).toBe('stopped');
+});
+
+test('tsct-snapshots.timer starts its service, which takes what is due', async () => {
+  await tsctOk(['config', 'set', 'alone', 'Snapshots.Schedule=nightly daily', 'Snapshots.Stopped=yes']);
+  const snapshots = async () =>
+    (await tsctOk(['snapshot', 'list', 'alone', '--json'])).json<{ by: string }[]>();
+  await systemctl('start', 'tsct-snapshots.service');
+  expect(await snapshots()).toMatchObject([{ by: 'schedule nightly' }]);
+  await systemctl('enable', '--now', 'tsct-snapshots.timer');
+  const { stdout } = await systemctl('show', 'tsct-snapshots.timer', '-p', 'ActiveState', '-p', 'Unit');
+  expect(stdout).toMatch(
+    /Unit=tsct-snapshots.service\nActiveState=active|ActiveState=active\nUnit=tsct-snapshots.service/,
+  );
+  await systemctl('start', 'tsct-snapshots.service');
+  expect(await snapshots()).toHaveLength(1);
+  await systemctl('disable', '--now', 'tsct-snapshots.timer');
 });

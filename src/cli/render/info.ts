@@ -23,6 +23,7 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
       'Root',
       `${root.path} (${root.driver}${root.layers.length > 0 ? ` over ${root.layers.join(', ')}` : ''})`,
     ],
+    ['Storage', renderStorage(about.storage)],
     ['Ephemeral', about.ephemeral ? 'yes: what is written to the root is gone when it ends' : null],
     ['Created', about.created],
     [
@@ -37,4 +38,15 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     .filter(([, value]) => value !== null)
     .map(([title, value]) => `${`${title}:`.padEnd(width + 1)} ${value}\n`)
     .join('');
+}
+
+function renderStorage(storage: ContainerInfo['storage']): string | null {
+  const { usedBytes, exclusiveBytes, limitBytes, sharedWith } = storage;
+  const parts = [
+    usedBytes === null ? null : `${formatBytes(usedBytes)} used`,
+    exclusiveBytes === null ? null : `${formatBytes(exclusiveBytes)} of them its own`,
+    limitBytes === null ? null : `${formatBytes(limitBytes)} at most`,
+    sharedWith.length === 0 ? null : `shared with ${sharedWith.join(' ')}`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(', ');
 }

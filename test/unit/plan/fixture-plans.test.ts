@@ -19,7 +19,11 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
     },
   ),
   'busybox-volatile': sampleInput('[Storage]\nVolatile=yes\n', { name: 'busybox' }),
-  'busybox-ephemeral': sampleInput('', { name: 'busybox', writesTo: 'run' }),
+  'busybox-ephemeral': sampleInput('[Storage]\nSizeMax=1G\n', {
+    name: 'busybox',
+    writesTo: 'run',
+    root: { ...sampleInput('').root, limitedBy: 'project' },
+  }),
   'with-binds': sampleInput(`
 [Exec]
 Init=/opt/init

@@ -25,6 +25,19 @@ describe('planRootfs', () => {
       expect(rootfs(volatile, 'kept')).toEqual(rootfs('no'));
   });
 
+  it('a size is said only where something enforces it, and never for changes from outside', () => {
+    const limit = (volatile: string, writesTo: WritesTo, limitedBy?: 'project' | 'memory') => {
+      const input = sampleInput(`[Storage]\nSizeMax=1G\nVolatile=${volatile}\n`, { writesTo });
+      return buildPlan({ ...input, root: { ...input.root, ...(limitedBy ? { limitedBy } : {}) } }).tsct.rootfs
+        .limit;
+    };
+    expect(limit('no', 'config', 'project')).toEqual({ by: 'project', bytes: 1024 ** 3 });
+    expect(limit('no', 'run', 'project')).toEqual({ by: 'project', bytes: 1024 ** 3 });
+    expect(limit('overlay', 'config', 'memory')).toEqual({ by: 'memory', bytes: 1024 ** 3 });
+    expect(limit('no', 'kept', 'project')).toBeUndefined();
+    expect(limit('state', 'config', 'memory')).toBeUndefined();
+  });
+
   it('state is a read-only root with a /var in memory', () => {
     const state = plan('state');
     expect(state.tsct.rootfs.readonly).toBe(true);
