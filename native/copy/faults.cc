@@ -15,6 +15,8 @@ constexpr const char* kPoints[] = {
     "copy.live-ready",  // the copy is whole, but of several moments
     "copy.live-final",  // the source is frozen, the last changes are in
     "copy.live-same",   // told so; the copy is not on disk yet
+    "remove.half",      // the first object is gone, others are not
+    "subvolume.made",   // and nobody was told
 };
 
 }  // namespace

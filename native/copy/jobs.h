@@ -12,4 +12,7 @@ void copy_tree(const std::vector<std::string>& from, const std::string& to, Refl
 // A tree that somebody writes to, see live.cc. Exit code.
 int copy_live(const std::string& from, const std::string& to, Reflink reflink);
 
+// Trees, files and btrfs subvolumes; prints how many. What is not there is removed already.
+void remove_trees(const std::vector<std::string>& paths);
+
 }  // namespace tsct::copy

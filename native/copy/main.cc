@@ -16,6 +16,7 @@
 
 #include "copy/faults.h"
 #include "copy/jobs.h"
+#include "copy/subvolume.h"
 #include "sys/error.h"
 #include "sys/error_line.h"
 
@@ -32,6 +33,9 @@ using namespace tsct::copy;
       "empty directory DST\n"
       "  live [--reflink=auto|always|never] SRC DST   one, while SRC is written to: see "
       "live.cc\n"
+      "  remove PATH...                                        trees, files, btrfs subvolumes\n"
+      "  subvolume create PATH                                 btrfs\n"
+      "  subvolume snapshot [--readonly] SRC DST\n"
       "  --fault-points                                        names for TSCT_FAULT\n",
       stderr);
   exit(2);
@@ -40,6 +44,7 @@ using namespace tsct::copy;
 struct Options {
   Reflink reflink = Reflink::Auto;
   bool sync = false;
+  bool readonly = false;
   std::vector<std::string> words;
 };
 
@@ -53,6 +58,7 @@ Reflink reflink(const char* text) {
 Options parse(int argc, char** argv) {
   static const option kLong[] = {{"reflink", required_argument, nullptr, 'r'},
                                  {"sync", no_argument, nullptr, 's'},
+                                 {"readonly", no_argument, nullptr, 'o'},
                                  {"fault-points", no_argument, nullptr, 'f'},
                                  {nullptr, 0, nullptr, 0}};
   Options options;
@@ -61,6 +67,8 @@ Options parse(int argc, char** argv) {
       options.reflink = reflink(optarg);
     else if (c == 's')
       options.sync = true;
+    else if (c == 'o')
+      options.readonly = true;
     else if (c == 'f')
       print_fault_points(), exit(0);
     else
@@ -68,6 +76,17 @@ Options parse(int argc, char** argv) {
   }
   options.words.assign(argv + optind, argv + argc);
   return options;
+}
+
+int run_subvolume(const Options& options) {
+  const auto& words = options.words;
+  if (words[1] == "create" && words.size() == 3)
+    create_subvolume(words[2]);
+  else if (words[1] == "snapshot" && words.size() == 4)
+    snapshot_subvolume(words[2], words[3], options.readonly);
+  else
+    usage();
+  return 0;
 }
 
 int run(const Options& options) {
@@ -78,6 +97,11 @@ int run(const Options& options) {
     return 0;
   }
   if (verb == "live" && words.size() == 3) return copy_live(words[1], words[2], options.reflink);
+  if (verb == "remove" && words.size() >= 2) {
+    remove_trees({words.begin() + 1, words.end()});
+    return 0;
+  }
+  if (verb == "subvolume" && words.size() >= 3) return run_subvolume(options);
   usage();
 }
 

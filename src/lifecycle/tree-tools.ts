@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
+import type { HostPath } from '../base/paths.js';
 import type { TreeTools } from '../storage/tree-tools.js';
 import { describeNativeError } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
@@ -10,34 +11,43 @@ import { copyLive } from './live-copy.js';
 /** Inode of the root of every subvolume (btrfs: BTRFS_FIRST_FREE_OBJECTID). */
 const SUBVOLUME_INODE = 256;
 
-export function treeTools(ctx: Context): TreeTools {
+export function treeTools({ signal }: Context): TreeTools {
   return {
     async copy(from, into) {
-      await copyProgram(ctx, ['tree', ...from, into], 'copy a tree');
+      await copyProgram({ signal }, ['tree', ...from, into], 'copy a tree');
     },
-    copyLive: (from, into, freeze) => copyLive(from, into, freeze, ctx.signal),
+    copyLive: (from, into, freeze) => copyLive(from, into, freeze, signal),
     async isSubvolume(path) {
       return statSync(path).ino === SUBVOLUME_INODE;
     },
-    async makeSubvolume() {
-      throw new Error('not yet');
+    async makeSubvolume(path) {
+      await copyProgram({ signal }, ['subvolume', 'create', path], 'make a btrfs subvolume');
     },
-    async snapshotSubvolume() {
-      throw new Error('not yet');
+    async snapshotSubvolume(from, to) {
+      await copyProgram({ signal }, ['subvolume', 'snapshot', from, to], 'snapshot a btrfs subvolume');
     },
   };
 }
 
+/** Removes trees by many threads, btrfs subvolumes by one call each. @throws TSCT_NATIVE. */
+export async function removeTrees(paths: readonly HostPath[]): Promise<void> {
+  if (paths.length > 0) await copyProgram({}, ['remove', ...paths], 'remove a tree');
+}
+
 /** Runs tsct-copy to its end. @returns its stdout. @throws TSCT_NATIVE, TSCT_PROGRAM_FAILED. */
-async function copyProgram(ctx: Context, args: readonly string[], doing: string): Promise<string> {
+async function copyProgram(
+  ctx: { readonly signal?: AbortSignal },
+  args: readonly string[],
+  doing: string,
+): Promise<string> {
   let said = '';
   const onStderrLine = (line: string): void => {
     said += line;
   };
   try {
-    return await run(programPath('tsct-copy'), args, { doing, onStderrLine, signal: ctx.signal });
+    return await run(programPath('tsct-copy'), args, { doing, onStderrLine, ...ctx });
   } catch (error) {
-    ctx.signal.throwIfAborted();
+    ctx.signal?.throwIfAborted();
     if (!(error instanceof TsctError) || !said.startsWith('{')) throw error;
     throw describeNativeError(doing, JSON.parse(said));
   }

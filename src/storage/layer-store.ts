@@ -170,9 +170,7 @@ export class LayerStore {
     } finally {
       await lock.release();
     }
-    for (const id of gone) {
-      await rm(join(this.layersDir, `${TEMP_PREFIX}${id}`), { recursive: true, force: true });
-    }
+    await this.tools.removeTrees(gone.map((id) => join(this.layersDir, `${TEMP_PREFIX}${id}`)));
     return gone;
   }
 
@@ -218,7 +216,7 @@ export class LayerStore {
       if (!name.startsWith(TEMP_PREFIX)) continue;
       const lock = await this.tools.tryLock(this.tempLock(name));
       if (!lock) continue;
-      await rm(join(this.layersDir, name), { recursive: true, force: true });
+      await this.tools.removeTrees([join(this.layersDir, name)]);
       await lock.release();
     }
   }

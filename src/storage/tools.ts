@@ -9,6 +9,8 @@ export interface HeldLock {
 export interface StorageTools {
   /** Path of the native program tsct-archive. */
   readonly archiveProgram: HostPath;
+  /** Removes trees with btrfs subvolumes in them, whether or not `signal` has fired. What is not there is no error. */
+  readonly removeTrees: (paths: readonly HostPath[]) => Promise<void>;
   /**
    * Takes an exclusive lock on a file named after its purpose, waiting as long as somebody else has it.
    * @throws AbortError when `signal` fires meanwhile.
