@@ -96,6 +96,21 @@ bool kept_attribute(std::string_view name) {
          name == "system.posix_acl_default";
 }
 
+std::map<std::string, std::string> attributes_of(int directory, const char* name) {
+  const Object object(directory, name);
+  const std::string names = kept_names(object, {std::make_shared<Place>(), name});
+  std::map<std::string, std::string> out;
+  std::vector<char> value;
+  for (size_t at = 0; at < names.size(); at += strlen(&names[at]) + 1) {
+    const std::string_view one = &names[at];
+    if (one.starts_with("user.overlay.")) continue;
+    value.resize(XATTR_SIZE_MAX);
+    ssize_t size = object.get(one.data(), value.data(), value.size());
+    if (size >= 0) out.emplace(one, std::string(value.data(), static_cast<size_t>(size)));
+  }
+  return out;
+}
+
 // The order matters: a change of owner clears set-id bits and capabilities (chown(2)), a change of mode
 // changes the mask of an ACL; a time comes after all that sets it.
 void copy_attributes(int from, int to, const struct stat& st, Before before, mode_t made_mode,

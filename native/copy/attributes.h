@@ -1,6 +1,8 @@
 #pragma once
 #include <sys/stat.h>
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "copy/place.h"
@@ -27,5 +29,8 @@ void shed_inherited(int directory, const Where& where);
 // As copy_attributes, for what cannot be opened: links, FIFOs, nodes.
 void copy_attributes_at(int from_directory, int to_directory, const struct stat& st, Before before,
                         const Where& where);
+
+// Attributes of an object as a container sees them: those that are kept, but for overlay's own. Not followed.
+std::map<std::string, std::string> attributes_of(int directory, const char* name);
 
 }  // namespace tsct::copy

@@ -15,4 +15,7 @@ int copy_live(const std::string& from, const std::string& to, Reflink reflink);
 // Trees, files and btrfs subvolumes; prints how many. What is not there is removed already.
 void remove_trees(const std::vector<std::string>& paths);
 
+// What two stacks of trees (lowest first) show differently: a line of JSON for each path, sorted.
+void diff_trees(const std::vector<std::string>& a, const std::vector<std::string>& b);
+
 }  // namespace tsct::copy

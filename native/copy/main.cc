@@ -33,6 +33,7 @@ using namespace tsct::copy;
       "empty directory DST\n"
       "  live [--reflink=auto|always|never] SRC DST   one, while SRC is written to: see "
       "live.cc\n"
+      "  diff --a TREE... --b TREE...                          what the second stack shows differently\n"
       "  remove PATH...                                        trees, files, btrfs subvolumes\n"
       "  subvolume create PATH                                 btrfs\n"
       "  subvolume snapshot [--readonly] SRC DST\n"
@@ -76,6 +77,25 @@ Options parse(int argc, char** argv) {
   }
   options.words.assign(argv + optind, argv + argc);
   return options;
+}
+
+// Its options take many words each.
+int run_diff(int argc, char** argv) {
+  std::vector<std::string> stacks[2];
+  std::vector<std::string>* stack = nullptr;
+  for (int i = 2; i < argc; i++) {
+    if (strcmp(argv[i], "--a") == 0)
+      stack = &stacks[0];
+    else if (strcmp(argv[i], "--b") == 0)
+      stack = &stacks[1];
+    else if (stack == nullptr)
+      usage();
+    else
+      stack->push_back(argv[i]);
+  }
+  if (stacks[0].empty() || stacks[1].empty()) usage();
+  diff_trees(stacks[0], stacks[1]);
+  return 0;
 }
 
 int run_subvolume(const Options& options) {
@@ -124,10 +144,11 @@ int main(int argc, char** argv) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
-  Options options = parse(argc, argv);
+  const bool differs = argc > 1 && strcmp(argv[1], "diff") == 0;
+  Options options = differs ? Options{.words = {"diff"}} : parse(argc, argv);
   if (options.words.empty()) usage();
   try {
-    return run(options);
+    return differs ? run_diff(argc, argv) : run(options);
   } catch (SysError& error) {
     error.stage = "copy";
     print_error(error);
