@@ -27,6 +27,10 @@ _tsct() {
       config)
         if [ "$COMP_CWORD" = 2 ]; then choices="get set unset show edit"; else choices=$(tsct list -q 2>/dev/null); fi
         ;;
+      snapshot)
+        if [ "$COMP_CWORD" = 2 ]; then choices="create list restore delete rename run-schedules"; else choices=$(tsct list -q 2>/dev/null); fi
+        ;;
+      volume) [ "$COMP_CWORD" != 2 ] || choices="create list snapshot destroy" ;;
       cp)
         mapfile -t COMPREPLY < <(compgen -f -- "$word"; compgen -S : -W "$(tsct list -q 2>/dev/null)" -- "$word")
         return 0

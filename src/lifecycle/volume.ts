@@ -1,8 +1,9 @@
+import { chmod, mkdir, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parseAddress } from '../base/address.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { FileLock } from '../state/lock.js';
-import { removeTree } from '../state/store.js';
 import { Volumes } from '../state/volume.js';
 import type { Freezer } from '../storage/tree-tools.js';
 import type { Context } from './context.js';
@@ -10,7 +11,7 @@ import { forEach } from './each.js';
 import { freezer } from './freezer.js';
 import { withLock } from './locking.js';
 import { timeName } from './snapshot-create.js';
-import { treeTools } from './tree-tools.js';
+import { removeTrees, treeTools } from './tree-tools.js';
 import { volumeUsers } from './volume-users.js';
 
 export interface VolumeInfo {
@@ -63,9 +64,8 @@ export async function createVolume(
   await sweepVolumes(ctx);
   await withVolumeLock(ctx, name, async () => {
     volumes.needFree(name);
-    await volumes.make({ name }, { createdMs: Date.now(), from: from ?? '' }, async (tree) => {
-      if (source) await copyVolume(ctx, source, tree);
-    });
+    const fill = (tree: HostPath) => (source ? copyVolume(ctx, source, tree) : makeTree(ctx, tree));
+    await volumes.make({ name }, { createdMs: Date.now(), from: from ?? '' }, { fill, removeTrees });
   });
   return { name };
 }
@@ -87,7 +87,8 @@ export async function snapshotVolume(
     await volumes.need(name);
     volumes.needFree(name, snapshot);
     const record = { createdMs: Date.now(), from: name };
-    await volumes.make({ name, snapshot }, record, (tree) => copyVolume(ctx, { name }, tree));
+    const fill = (tree: HostPath) => copyVolume(ctx, { name }, tree);
+    await volumes.make({ name, snapshot }, record, { fill, removeTrees });
   });
   return { name, snapshot };
 }
@@ -105,7 +106,7 @@ export async function destroyVolumes(
     await withVolumeLock(ctx, name, async () => {
       await volumes.need(name, snapshot);
       if (snapshot === undefined) await refuseUsed(ctx, name);
-      await volumes.remove(name, snapshot);
+      await volumes.remove(removeTrees, name, snapshot);
     });
     return { name: address };
   });
@@ -130,6 +131,16 @@ async function refuseUsed(ctx: Context, volume: string): Promise<void> {
   );
 }
 
+/** BTRFS_SUPER_MAGIC of linux/magic.h. */
+const BTRFS = 0x9123683e;
+
+/** Empty; on btrfs a subvolume, so that its snapshots are one system call. */
+async function makeTree(ctx: Context, tree: HostPath): Promise<void> {
+  if ((await statfs(dirname(tree))).type === BTRFS) await treeTools(ctx).makeSubvolume(tree);
+  else await mkdir(tree);
+  await chmod(tree, 0o755); // whatever the umask is
+}
+
 async function copyVolume(
   ctx: Context,
   source: { readonly name: string; readonly snapshot?: string },
@@ -137,19 +148,14 @@ async function copyVolume(
 ): Promise<void> {
   const from = new Volumes(ctx.layout).tree(source.name, source.snapshot);
   const trees = treeTools(ctx);
-  const writers =
-    source.snapshot === undefined
-      ? (await volumeUsers(ctx)).filter((user) => user.writes.includes(source.name))
-      : [];
-  if (writers.length === 0) return trees.copy([from], into);
-  await trees.copyLive(
-    from,
-    into,
-    freezeAll(
-      ctx,
-      writers.map((user) => user.name),
-    ),
-  );
+  if ((await statfs(from)).type === BTRFS && (await trees.isSubvolume(from))) {
+    return trees.snapshotSubvolume(from, into);
+  }
+  await makeTree(ctx, into);
+  const users = source.snapshot === undefined ? await volumeUsers(ctx) : [];
+  const writers = users.filter((user) => user.writes.includes(source.name)).map((user) => user.name);
+  if (writers.length === 0) await trees.copy([from], into);
+  else await trees.copyLive(from, into, freezeAll(ctx, writers));
 }
 
 /** All of them stand still at once: one inside the other. */
@@ -166,7 +172,7 @@ export async function sweepVolumes(ctx: Context): Promise<void> {
   for (const { name, path } of await new Volumes(ctx.layout).temporaries()) {
     const lock = await FileLock.acquire(ctx.layout.lockFile(lockName(name)), { timeoutMs: 0 });
     if (!lock) continue;
-    await removeTree(path).finally(() => lock.release());
+    await removeTrees([path]).finally(() => lock.release());
   }
 }
 

@@ -9,9 +9,11 @@ import type { HostPath, StateLayout } from '../base/paths.js';
 import { isValidName } from './names.js';
 import { RecordReader } from './record.js';
 import { checkSnapshotName } from './snapshot.js';
-import { removeTree } from './store.js';
 
 const VOLUME_FORMAT = 1;
+/** By native: a tree may be a subvolume, or large. */
+type RemoveTrees = (paths: readonly HostPath[]) => Promise<void>;
+
 const TEMP_PREFIX = '.tmp-';
 
 /** volume.json of a volume, and of a snapshot of one. */
@@ -67,16 +69,16 @@ export class Volumes {
     });
   }
 
-  /** Makes a volume, or a snapshot of one: whole, or not at all. @param fill puts files into an empty directory. */
+  /** Makes a volume, or a snapshot of one: whole, or not at all. @param tools.fill makes the tree, which is not there. */
   async make(
     { name, snapshot }: { readonly name: string; readonly snapshot?: string },
     record: VolumeRecord,
-    fill: (tree: HostPath) => Promise<void>,
+    tools: { readonly fill: (tree: HostPath) => Promise<void>; readonly removeTrees: RemoveTrees },
   ): Promise<void> {
     const temp = this.tempDir(name);
     try {
-      await mkdir(join(temp, 'tree'), { recursive: true, mode: 0o755 });
-      await fill(join(temp, 'tree'));
+      await mkdir(temp, { recursive: true, mode: 0o700 });
+      await tools.fill(join(temp, 'tree'));
       const text = JSON.stringify({ format: VOLUME_FORMAT, ...record }, null, 2);
       await writeFileAtomic(join(temp, 'volume.json'), `${text}\n`);
       fault('volume.filled');
@@ -85,18 +87,18 @@ export class Volumes {
       await rename(temp, this.dir(name, snapshot));
       await syncDirectory(parent);
     } catch (error) {
-      await removeTree(temp);
+      await tools.removeTrees([temp]);
       throw error;
     }
   }
 
   /** First by one rename out of the listing, then file by file. */
-  async remove(name: string, snapshot?: string): Promise<void> {
+  async remove(removeTrees: RemoveTrees, name: string, snapshot?: string): Promise<void> {
     const temp = this.tempDir(name);
     await rename(this.dir(name, snapshot), temp);
     await syncDirectory(this.layout.volumesDir);
     fault('volume.doomed');
-    await removeTree(temp);
+    await removeTrees([temp]);
   }
 
   /** What processes at work have there, and dead ones left; with the volume whose lock tells which. */

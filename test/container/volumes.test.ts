@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect } from 'vitest';
-import { noRoot, testNeeding } from '../support/requires.js';
-import { until, useRoot } from '../support/temp-root.js';
+import { afterEach, beforeAll, describe, expect, onTestFinished } from 'vitest';
+import { loopFilesystem } from '../support/loopfs.js';
+import { noFilesystem, noRoot, testNeeding } from '../support/requires.js';
+import { TestRoot, until, useRoot } from '../support/temp-root.js';
 
 const root = useRoot();
 const it = testNeeding(noRoot());
@@ -176,3 +177,23 @@ describe('volumes', () => {
     await until('it is cleared up', () => there().join() === 'other');
   });
 });
+
+testNeeding(noRoot(), noFilesystem('btrfs'))(
+  'on btrfs a volume is a subvolume, and a snapshot of it costs nothing',
+  async () => {
+    const disk = await loopFilesystem('btrfs', 300 * 1024 * 1024);
+    onTestFinished(() => disk.dispose());
+    const own = await TestRoot.create(disk.path);
+    onTestFinished(() => own.dispose());
+    await own.ok(['volume', 'create', 'data']);
+    const at = own.layout.volumeTree('data');
+    expect([statSync(at).ino, statSync(at).mode & 0o7777]).toEqual([256, 0o755]);
+    writeFileSync(join(at, 'f'), Buffer.alloc(100 * 1024 * 1024, 1));
+    for (let i = 0; i < 4; i++) await own.ok(['volume', 'snapshot', 'data', `s${i}`]);
+    writeFileSync(join(at, 'f'), 'new');
+    await own.ok(['volume', 'create', 'back', '--from', 'data@s3']);
+    expect(statSync(join(own.layout.volumeTree('back'), 'f')).size).toBe(100 * 1024 * 1024);
+    await own.ok(['volume', 'destroy', 'data', 'back']);
+    expect(readdirSync(own.layout.volumesDir)).toEqual([]);
+  },
+);
