@@ -22,6 +22,9 @@ export const FAULT_POINTS = [
   'volume.doomed',
   'export.written',
   'import.unpacked',
+  'backup.held',
+  'backup.saved',
+  'backup.restored',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
 import { addon, isSyscallErrno } from '../supervisor/addon.js';
 import { describeNativeError } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
@@ -59,6 +60,18 @@ export async function copy(
         ];
   await pipe(packWords, unpackWords, `copy ${from} to ${to}`, ctx.signal);
   return { from, to };
+}
+
+/**
+ * Copies a file or tree that came out of a guest to the host: without set-id bits and devices.
+ */
+export async function packInto(
+  from: HostPath,
+  to: HostPath,
+  doing: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await pipe(['pack', from], ['--drop-privileges', 'unpack', '--target', to], doing, signal);
 }
 
 function hostOrInside(place: Place): string {

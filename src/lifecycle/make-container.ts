@@ -13,6 +13,7 @@ import type { Context } from './context.js';
 import { freshenRoot } from './freshen.js';
 import { imageContext } from './image-context.js';
 import { withLock } from './locking.js';
+import type { Machine } from './manifest.js';
 import { treeTools } from './tree-tools.js';
 import { withUndo } from './undo.js';
 
@@ -23,6 +24,8 @@ export interface Content {
   readonly layers: readonly string[];
   /** Used unless its config names one. */
   readonly driver?: DriverName;
+  /** The machine that it is again, with ids of its own: nothing in it is made new. */
+  readonly machine?: Machine;
   /** The container whose identity it keeps: that one is moved, not doubled. */
   readonly identityOf?: string;
 }
@@ -69,22 +72,25 @@ async function fill(ctx: Context, name: string, pin: Pin, content: Content): Pro
   const { store } = imageContext(ctx);
   await store.keep(pin, content.layers);
   await writeConfig(ctx, name, content.config);
-  const identity = await makeIdentity(ctx, name, content.identityOf);
+  const identity = await makeIdentity(ctx, name, content);
   const driver = driverOf(chooseDriver(ctx, content));
   const root = await driver.grow({ store, pin, trees: treeTools(ctx) }, content.layers);
   await writeCurrent(ctx.layout.currentFile(name), root);
-  if (content.identityOf === undefined) {
+  if (content.identityOf === undefined && content.machine === undefined) {
     await freshenRoot(ctx, name, identity, [...content.layers, root.upper].map(ctx.layout.layerTree));
   }
   return describe(name, identity, root);
 }
 
-function makeIdentity(ctx: Context, name: string, keptOf: string | undefined): Promise<Identity> {
-  if (keptOf === undefined) return allotIdentity(ctx, name);
-  return readIdentity(ctx.layout.identityFile(keptOf)).then(async (identity) => {
-    await writeIdentity(ctx.layout.identityFile(name), identity);
-    return identity;
-  });
+async function makeIdentity(ctx: Context, name: string, content: Content): Promise<Identity> {
+  const { identityOf, machine } = content;
+  if (identityOf === undefined && machine === undefined) return allotIdentity(ctx, name);
+  const identity =
+    identityOf === undefined
+      ? { ...(await allotIdentity(ctx, name)), ...machine }
+      : await readIdentity(ctx.layout.identityFile(identityOf));
+  await writeIdentity(ctx.layout.identityFile(name), identity);
+  return identity;
 }
 
 /** As the config wishes, as the original has it, or what suits the disk best. */

@@ -220,6 +220,17 @@ describe('bad luck', () => {
     expect(existsSync(join(dir, 'x'))).toBe(false);
   });
 
+  it('a stopped container that is started while it is read: no archive that mixes two states', async () => {
+    await root.ok(['create', 'late', '--template', 'busybox']);
+    const env = { ...process.env, TSCT_ROOT: root.path };
+    const tsct = `${process.execPath} ${CHECKOUT}/bin/tsct.js`;
+    const reader = `(head -c 1000 >/dev/null; ${tsct} start late >&2; cat >/dev/null)`;
+    const words = `${tsct} export late - | ${reader}; echo \${PIPESTATUS[0]}`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', words], { env });
+    expect(String(stdout)).toBe('4\n');
+    expect(String(stderr)).toContain('late was started or changed while it was read');
+  });
+
   it('a terminal gets no archive', () => {
     const words = `${process.execPath} ${CHECKOUT}/bin/tsct.js export web -`;
     const env = { ...process.env, TSCT_ROOT: root.path };

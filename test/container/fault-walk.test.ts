@@ -16,6 +16,7 @@ interface Walk {
   readonly names: readonly (readonly string[])[];
 }
 
+const REPOSITORY = join(tmpdir(), `tsct-walk-${process.pid}.repository`);
 const EXPORT = join(tmpdir(), `tsct-walk-${process.pid}.tar.zst`);
 
 const WALKS: readonly Walk[] = [
@@ -36,6 +37,13 @@ const WALKS: readonly Walk[] = [
   {
     before: [['export', 'box', EXPORT]],
     verb: ['import', 'other', EXPORT],
+    states: ['two'],
+    names: [['box'], ['box', 'other']],
+  },
+  { verb: ['backup', 'create', 'box', '--repo', REPOSITORY], states: ['two'], names: [['box']] },
+  {
+    before: [['backup', 'create', 'box', '--repo', REPOSITORY]],
+    verb: ['backup', 'restore', 'box', '--repo', REPOSITORY, '--as', 'other'],
     states: ['two'],
     names: [['box'], ['box', 'other']],
   },
@@ -122,6 +130,7 @@ async function checkWhole({ verb, states, names }: Walk, point: string): Promise
 
 afterAll(async () => {
   await rm(EXPORT, { force: true });
+  await rm(REPOSITORY, { recursive: true, force: true });
   expect(
     all.filter((point) => !reached.has(point)),
     'fault points that no walk has come to',

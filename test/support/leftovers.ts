@@ -78,7 +78,7 @@ function knows(pid: string, root: string, hash: string): boolean {
 /** Names in the root: containers, locks, what a half-done job left in the store. Whole layers are a cache. */
 function* files(root: string): Generator<string> {
   for (const { name } of names(root)) {
-    if (name !== '.store' && name !== '.locks') yield `file ${join(root, name)}`;
+    if (!['.store', '.locks', '.backup'].includes(name)) yield `file ${join(root, name)}`;
   }
   for (const { name } of names(join(root, '.store/runs'))) yield `file ${join(root, '.store/runs', name)}`;
   for (const directory of ['.locks', '.store', '.store/layers', '.store/images', '.store/volumes']) {
