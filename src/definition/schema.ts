@@ -99,9 +99,9 @@ function parsePositiveSize(text: string): number {
 }
 
 const storage = {
-  Driver: one('driver', parseChoice('overlay', 'dir'), {
-    syntax: 'overlay|dir',
-    help: 'How the writable root is kept; takes effect at create. Not set: overlay where the host can, else dir.',
+  Driver: one('driver', parseChoice('overlay', 'btrfs', 'reflink', 'dir'), {
+    syntax: 'overlay|btrfs|reflink|dir',
+    help: 'How the writable root is kept; takes effect at create and clone. overlay: on top of shared layers; btrfs: a subvolume; reflink: a tree that shares its blocks with its copies (xfs, btrfs); dir: a tree of its own. Not set: btrfs where the state root is on btrfs, else overlay where the host can, else dir.',
   }),
   SizeMax: one('sizeMaxBytes', parsePositiveSize, {
     syntax: 'SIZE',

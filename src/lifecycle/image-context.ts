@@ -4,7 +4,7 @@ import { LayerStore } from '../storage/layer-store.js';
 import type { StorageTools } from '../storage/tools.js';
 import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
-import { removeTrees } from './tree-tools.js';
+import { makeTree, removeTrees } from './tree-tools.js';
 
 /** A build of an image by somebody else may take as long as a mirror is slow. */
 const BUILD_WAIT_MS = 24 * 3600 * 1000;
@@ -13,6 +13,7 @@ const BUILD_WAIT_MS = 24 * 3600 * 1000;
 export function imageContext(ctx: Context): ImageContext {
   const tools: StorageTools = {
     archiveProgram: programPath('tsct-archive'),
+    makeTree,
     removeTrees,
     lock: async (path) => {
       const lock = await FileLock.acquire(path, { timeoutMs: BUILD_WAIT_MS, signal: ctx.signal });

@@ -97,7 +97,8 @@ async function makeIdentity(ctx: Context, name: string, content: Content): Promi
 function chooseDriver(ctx: Context, { config, driver }: Content): DriverName {
   const definition = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
   if (definition.storage.driver ?? driver) return (definition.storage.driver ?? driver) as DriverName;
-  return canHoldUpper(mountOf(ctx.layout.root, readMountTable()).fsType) ? 'overlay' : 'dir';
+  const { fsType } = mountOf(ctx.layout.root, readMountTable());
+  return fsType === 'btrfs' ? 'btrfs' : canHoldUpper(fsType) ? 'overlay' : 'dir';
 }
 
 function describe(name: string, identity: Identity, root: Root): Created {

@@ -1,4 +1,6 @@
 import { statSync } from 'node:fs';
+import { chmod, mkdir, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
@@ -10,11 +12,14 @@ import { copyLive } from './live-copy.js';
 
 /** Inode of the root of every subvolume (btrfs: BTRFS_FIRST_FREE_OBJECTID). */
 const SUBVOLUME_INODE = 256;
+/** linux/magic.h: BTRFS_SUPER_MAGIC. */
+const BTRFS_MAGIC = 0x9123683e;
 
 export function treeTools({ signal }: Context): TreeTools {
   return {
-    async copy(from, into) {
-      await copyProgram({ signal }, ['tree', ...from, into], 'copy a tree');
+    async copy(from, into, blocks) {
+      const reflink = blocks === 'share' ? ['--reflink=always'] : [];
+      await copyProgram({ signal }, ['tree', ...reflink, ...from, into], 'copy a tree');
     },
     copyLive: (from, into, freeze) => copyLive(from, into, freeze, signal),
     async isSubvolume(path) {
@@ -26,7 +31,18 @@ export function treeTools({ signal }: Context): TreeTools {
     async snapshotSubvolume(from, to) {
       await copyProgram({ signal }, ['subvolume', 'snapshot', from, to], 'snapshot a btrfs subvolume');
     },
+    async sync(path) {
+      await run('sync', ['--file-system', path], { doing: `write out ${path}`, signal });
+    },
   };
+}
+
+/** Makes the directory of a new tree, mode 0755: on btrfs a subvolume, so that copies of it cost nothing. */
+export async function makeTree(path: HostPath): Promise<void> {
+  const { type } = await statfs(dirname(path));
+  if (type === BTRFS_MAGIC) await copyProgram({}, ['subvolume', 'create', path], 'make a btrfs subvolume');
+  else await mkdir(path);
+  await chmod(path, 0o755); // whatever the umask is
 }
 
 /** Removes trees by many threads, btrfs subvolumes by one call each. @throws TSCT_NATIVE. */

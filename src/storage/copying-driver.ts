@@ -29,8 +29,14 @@ function copyingDriver(name: Exclude<DriverName, 'overlay'>): Driver {
 
     async capture(ctx, root, freeze) {
       if (name === 'btrfs') {
-        // One ioctl: the kernel takes the snapshot between two transactions (btrfs-subvolume(8)).
-        return { layers: [await duplicate(ctx, name, [root.upper])], frozenMs: 0, copiedBytes: 0 };
+        // One ioctl between two transactions. What is written through mappings meanwhile is in neither, and the
+        // kernel writes out what is dirty first: so that is done before, and the guest stands still for the rest.
+        let layers: readonly string[] = [];
+        await ctx.trees.sync(ctx.store.tree(root.upper));
+        const frozenMs = await freeze(async () => {
+          layers = [await duplicate(ctx, name, [root.upper])];
+        });
+        return { layers, frozenMs, copiedBytes: 0 };
       }
       const id = await ctx.store.addEmpty(ctx.pin);
       const done = await ctx.trees.copyLive(ctx.store.tree(root.upper), ctx.store.tree(id), freeze);
@@ -50,6 +56,7 @@ async function duplicate(ctx: DriverContext, driver: DriverName, layers: readonl
   await trees.copy(
     layers.map((layer) => store.tree(layer)),
     store.tree(id),
+    driver === 'reflink' ? 'share' : undefined,
   );
   return id;
 }

@@ -71,8 +71,7 @@ export class LayerStore {
       const tree = join(temp, 'tree');
       await mkdir(temp, { mode: 0o700 });
       await mkdir(join(temp, 'work'), { mode: 0o700 });
-      await mkdir(tree);
-      await chmod(tree, 0o755);
+      await this.tools.makeTree(tree);
       const { digest, note } = await fill(tree, join(temp, 'work'));
       this.tools.signal.throwIfAborted();
       await rm(join(temp, 'work'), { recursive: true, force: true });

@@ -10,6 +10,8 @@ export interface StorageTools {
   /** Path of the native program tsct-archive. */
   readonly archiveProgram: HostPath;
   /** Removes trees with btrfs subvolumes in them, whether or not `signal` has fired. What is not there is no error. */
+  /** Makes the directory of a new tree, mode 0755; on btrfs a subvolume. */
+  readonly makeTree: (path: HostPath) => Promise<void>;
   readonly removeTrees: (paths: readonly HostPath[]) => Promise<void>;
   /**
    * Takes an exclusive lock on a file named after its purpose, waiting as long as somebody else has it.

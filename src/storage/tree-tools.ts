@@ -4,9 +4,10 @@ import type { HostPath } from '../base/paths.js';
 export interface TreeTools {
   /**
    * Copies trees that nobody writes to, merged as an overlay would show them (lowest first), into an empty
-   * directory, sharing blocks where the file system can.
+   * directory.
+   * @param blocks `share`: by reflink or not at all; absent: where the file system can.
    */
-  copy(from: readonly HostPath[], into: HostPath): Promise<void>;
+  copy(from: readonly HostPath[], into: HostPath, blocks?: 'share'): Promise<void>;
   /**
    * Copies a tree that a running guest writes to: most of it while it runs, then what changed meanwhile while
    * `frozen` keeps it still.
@@ -16,6 +17,8 @@ export interface TreeTools {
   isSubvolume(path: HostPath): Promise<boolean>;
   makeSubvolume(path: HostPath): Promise<void>;
   snapshotSubvolume(from: HostPath, to: HostPath): Promise<void>;
+  /** Writes out what is dirty on the file system of a path (syncfs(2)). */
+  sync(path: HostPath): Promise<void>;
 }
 
 /** Keeps a container still while `work` runs; @returns how long that was, in ms. */

@@ -19,11 +19,11 @@ const MAKER = `
   import { LayerStore } from '${CHECKOUT}/dist/storage/layer-store.js';
   import { readRecipe } from '${CHECKOUT}/dist/image/recipe.js';
   import { FileLock } from '${CHECKOUT}/dist/state/lock.js';
-  import { removeTrees } from '${CHECKOUT}/dist/lifecycle/tree-tools.js';
+  import { makeTree, removeTrees } from '${CHECKOUT}/dist/lifecycle/tree-tools.js';
   const layout = new StateLayout(process.argv[1]);
   const lock = (file, timeoutMs) => FileLock.acquire(file, { timeoutMs });
   const tools = {
-    archiveProgram: '${CHECKOUT}/native/build/tsct-archive', removeTrees,
+    archiveProgram: '${CHECKOUT}/native/build/tsct-archive', makeTree, removeTrees,
     lock: (file) => lock(file, 600_000), tryLock: (file) => lock(file, 0),
     signal: new AbortController().signal, progress: () => {},
   };

@@ -9,14 +9,19 @@ interface Taken {
   readonly copiedBytes: number;
 }
 
-describe.each(['overlay', 'dir'])('driver %s', (driver) => {
-  const root = useRoot('ext4');
+describe.each([
+  ['overlay', 'ext4'],
+  ['dir', 'ext4'],
+  ['reflink', 'xfs'],
+  ['btrfs', 'btrfs'],
+] as const)('driver %s on %s', (driver, fileSystem) => {
+  const root = useRoot(fileSystem);
   const take = async (...args: string[]) =>
     (await root.ok(['snapshot', 'create', 'box', '--json', ...args])).json<Taken>();
 
   beforeAll(async () => {
     await root.ok(['create', 'box', '--set', `Storage.Driver=${driver}`]);
-    await root.ok(['start', 'box']);
+    await root.ok(['start', '--wait', 'box']); // its getty is there: nothing new comes by itself
   });
 
   afterEach(async () => {

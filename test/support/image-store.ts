@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { StateLayout } from '../../src/base/paths.js';
 import type { ImageContext } from '../../src/image/image.js';
 import { type Imported, importRootfs } from '../../src/image/import.js';
-import { removeTrees } from '../../src/lifecycle/tree-tools.js';
+import { makeTree, removeTrees } from '../../src/lifecycle/tree-tools.js';
 import { FileLock } from '../../src/state/lock.js';
 import { LayerStore } from '../../src/storage/layer-store.js';
 import type { StorageTools } from '../../src/storage/tools.js';
@@ -28,6 +28,7 @@ export async function testStore(root?: string): Promise<TestStore> {
     FileLock.acquire(file, { timeoutMs, signal: abort.signal });
   const tools: StorageTools = {
     archiveProgram: programPath('tsct-archive'),
+    makeTree,
     removeTrees,
     lock: async (file) => {
       const lock = await acquire(file, 600_000);
