@@ -1,7 +1,6 @@
 #include "copy/workers.h"
 
 #include <sched.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,9 +25,15 @@ Workers::~Workers() {
 
 void Workers::hurry(bool on) {
   std::lock_guard lock(mutex_);
-  // On Linux each thread has its own (setpriority(2), "C library/kernel differences").
-  for (pid_t id : ids_) ::setpriority(PRIO_PROCESS, static_cast<id_t>(id), on ? -20 : 0);
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), on ? -20 : 0);
+  schedule(on);
+}
+
+void Workers::schedule(bool hurry) {
+  // Not by a nice value: that counts among the processes of one session only (sched(7), "autogroup").
+  const sched_param priority{.sched_priority = hurry ? 1 : 0};
+  for (pid_t id : ids_) ::sched_setscheduler(id, hurry ? SCHED_RR : SCHED_OTHER, &priority);
+  ::sched_setscheduler(0, hurry ? SCHED_RR : SCHED_OTHER, &priority);
+  hurried_ = hurry;
 }
 
 void Workers::add(Task task) {
@@ -40,7 +45,9 @@ void Workers::add(Task task) {
 
 void Workers::wait() {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return busy_ == 0 && tasks_.empty(); });
+  auto idle = [this] { return busy_ == 0 && tasks_.empty(); };
+  if (hurried_ && !idle_.wait_for(lock, kHurryMax, idle)) schedule(false);
+  idle_.wait(lock, idle);
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -17,6 +18,7 @@ class Workers {
   // A buffer of kBuffer bytes, the thread's own.
   using Task = std::function<void(char* buffer)>;
   static constexpr size_t kBuffer = 256 << 10;
+  static constexpr std::chrono::milliseconds kHurryMax{300};
 
   explicit Workers(unsigned count);
   ~Workers();
@@ -32,12 +34,14 @@ class Workers {
 
  private:
   void work();
+  void schedule(bool hurry);
 
   std::mutex mutex_;
   std::condition_variable wake_, idle_;
   std::vector<Task> tasks_;
   unsigned busy_ = 0;
   bool ended_ = false;
+  bool hurried_ = false;
   std::exception_ptr failure_;
   std::vector<std::thread> threads_;
   std::vector<pid_t> ids_;
