@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <filesystem>
+
 #include "setup/project.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
@@ -31,7 +33,7 @@ void need_enforcement(int fd, const std::string& path) {
   state.qs_version = FS_QSTATV_VERSION1;
   check(quotactl_fd(fd, QCMD(Q_XGETQSTATV, kProject), 0, &state), kStep, "quotactl(Q_XGETQSTATV)", path);
   if (!(state.qs_flags & FS_QUOTA_PDQ_ENFD))
-    refuse(kStep, path, "project quotas are counted and not enforced", ESRCH);
+    refuse(kStep, path, "project quotas are counted and not enforced");
 }
 
 int set_project_limit(int fd, uint32_t project, uint64_t bytes) {
@@ -67,13 +69,12 @@ int set_subvolume_limit(int fd, uint64_t bytes) {
   return ::ioctl(fd, BTRFS_IOC_QGROUP_LIMIT, &args);
 }
 
-void limit_subvolume(const std::string& path, uint64_t bytes) {
+void limit_subvolume(const std::string& path, uint64_t bytes, const std::string& state_root) {
   UniqueFd fd = open_directory(path);
   if (!is_subvolume(fd.get())) refuse(kStep, path, "is not a subvolume of btrfs");
   if (set_subvolume_limit(fd.get(), bytes) == 0) return;
   if (errno == ENOTCONN)
-    refuse(kStep, path, "quotas are off on this file system; turn them on: btrfs quota enable " + path,
-           ENOTCONN);
+    refuse(kStep, path, "quotas are off on this file system; turn them on: btrfs quota enable " + state_root);
   fail(kStep, "ioctl(BTRFS_IOC_QGROUP_LIMIT)", path);
 }
 
@@ -101,7 +102,8 @@ void limit_size(const LaunchPlan& plan) {
     case RootfsPlan::LimitBy::kProject:
       return limit_project(path, project, rootfs.limit_bytes);
     case RootfsPlan::LimitBy::kSubvolume:
-      return limit_subvolume(path, rootfs.limit_bytes);
+      return limit_subvolume(path, rootfs.limit_bytes,
+                             std::filesystem::path(plan.container_dir).parent_path());
     case RootfsPlan::LimitBy::kMemory:
       refuse(kStep, path, "is not in memory");
   }

@@ -49,7 +49,6 @@ const HINTS: readonly Rule[] = [
   },
   {
     step: /^limit size/,
-    errno: ['ENOTCONN', 'ESRCH', 'EOPNOTSUPP', 'ENOTTY', 'ENOSYS', 'EINVAL'],
     exitCode: ExitCode.HostLacks,
     hint: 'Storage.SizeMax= needs quotas that are turned on: see tsct.conf(5); without them take it out',
   },

@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { expect, onTestFinished } from 'vitest';
 import { type LoopFilesystem, loopFilesystem } from '../support/loopfs.js';
 import { noFilesystem, noRoot, type Reason, testNeeding } from '../support/requires.js';
@@ -140,6 +141,39 @@ testNeeding(noRoot(), noFilesystem('btrfs'))(
       5,
       expect.stringMatching(/no subvolume[\s\S]*Driver=btrfs/),
     ]);
+  },
+);
+
+testNeeding(noRoot(), noFilesystem('btrfs'))(
+  'btrfs: a subvolume gets no larger; quotas that are off: exit 5 with the command that turns them on',
+  async () => {
+    const disk = await loopFilesystem('btrfs', 400 * MIB);
+    const root = await rootOn(disk);
+    const driver = ['--set', 'Storage.Driver=btrfs'];
+    await root.ok(['create', 'box', '--template', 'busybox', ...driver, '--set', 'Storage.SizeMax=20M']);
+    const started = await root.run(['start', 'box']);
+    expect([started.exitCode, started.stderr]).toEqual([
+      5,
+      expect.stringMatching(`btrfs quota enable ${root.path}\n`),
+    ]);
+    await execa('btrfs', ['quota', 'enable', root.path]);
+    await root.ok(['start', 'box']);
+    const size = await fillUp(root, 'box');
+    expect(size).toBeGreaterThan(8);
+    expect(size).toBeLessThan(20.1);
+    await root.ok(['stop', 'box']);
+    // A restored root is another subvolume: it has the limit from its first start on.
+    await root.ok(['snapshot', 'create', 'box', 's']);
+    await root.ok(['snapshot', 'restore', 'box@s']);
+    await root.ok(['start', 'box']);
+    await root.sh('box', 'rm /root/big');
+    expect(await fillUp(root, 'box')).toBeLessThan(20.1);
+    await root.ok(['stop', 'box']);
+    const ephemeral = await root.run(['start', 'box', '--ephemeral']);
+    expect([ephemeral.exitCode, ephemeral.stderr]).toEqual([5, expect.stringMatching(/without --ephemeral/)]);
+    await root.ok(['config', 'unset', 'box', 'Storage.SizeMax']);
+    await root.ok(['start', 'box']);
+    expect(await fillUp(root, 'box')).toBe(60);
   },
 );
 
