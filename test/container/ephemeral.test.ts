@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { beforeAll, describe, expect } from 'vitest';
-import { noRoot, testNeeding } from '../support/requires.js';
-import { until, useRoot } from '../support/temp-root.js';
+import { beforeAll, describe, expect, onTestFinished } from 'vitest';
+import { loopFilesystem } from '../support/loopfs.js';
+import { noFilesystem, noRoot, testNeeding } from '../support/requires.js';
+import { TestRoot, until, useRoot } from '../support/temp-root.js';
 
 const root = useRoot();
 const it = testNeeding(noRoot());
@@ -127,3 +128,33 @@ describe('start --ephemeral', () => {
     expect(await left()).toEqual([]);
   });
 });
+
+for (const [type, driver] of [
+  ['btrfs', 'btrfs'],
+  ['xfs', 'reflink'],
+] as const) {
+  testNeeding(noRoot(), noFilesystem(type))(
+    `start --ephemeral on ${type} with driver ${driver}`,
+    async () => {
+      const disk = await loopFilesystem(type, 300 * 1024 * 1024);
+      onTestFinished(() => disk.dispose());
+      const own = await TestRoot.create(disk.path);
+      onTestFinished(() => own.dispose());
+      await own.ok(['create', 'box', '--template', 'busybox', '--set', `Storage.Driver=${driver}`]);
+      await own.ok(['start', 'box', '--ephemeral']);
+      await own.sh('box', 'rm /etc/hostname; touch /root/mine');
+      // A snapshot is of the root that is kept, and an ephemeral run does not disturb it.
+      await own.ok(['snapshot', 'create', 'box', 's']);
+      await own.ok(['stop', 'box']);
+      expect(readdirSync(dirname(own.layout.runLayer('x')))).toEqual([]);
+      for (const back of [[], ['snapshot', 'restore', 'box@s']]) {
+        if (back.length > 0) await own.ok(back);
+        await own.ok(['start', 'box']);
+        expect(await own.sh('box', 'cat /etc/hostname; ls /root/mine 2>/dev/null || echo gone')).toBe(
+          'box\ngone',
+        );
+        await own.ok(['stop', 'box']);
+      }
+    },
+  );
+}
