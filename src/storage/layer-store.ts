@@ -173,6 +173,11 @@ export class LayerStore {
     return gone;
   }
 
+  /** True for a layer that no container wrote. */
+  isFromOutside(id: string): Promise<boolean> {
+    return exists(join(this.layout.layerDir(id), 'layer.json'));
+  }
+
   /** @throws system errors; a layer.json that is not there is ENOENT. */
   async read(id: string): Promise<Layer> {
     return JSON.parse(await readFile(join(this.layout.layerDir(id), 'layer.json'), 'utf8'));

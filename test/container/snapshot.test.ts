@@ -67,6 +67,29 @@ describe.each(['ext4', 'xfs', 'btrfs'] as const)('on %s', (fileSystem) => {
       expect(await root.sh('box', 'cat /root/state; ls /etc/passwd; ls /srv')).toBe('one/etc/passwd');
     });
 
+    test('diff tells what was added, changed and deleted', async () => {
+      await writeInside(root, 'box', 'root/gone', 'x');
+      await root.ok(['snapshot', 'create', 'box', 's1']);
+      await root.ok(['start', 'box']);
+      await root.sh('box', 'echo two >/root/state; rm /root/gone; mkdir /root/dir; echo x >"/root/dir/a b"');
+      await root.ok(['stop', '--kill', 'box']);
+      const changes = async (...args: string[]) =>
+        (await root.ok(['snapshot', 'diff', 'box@s1', '--json', ...args]))
+          .json<{ path: string; change: string }[]>()
+          .filter(({ path }) => path.startsWith('/root/'))
+          .map(({ path, change }) => `${change} ${path}`);
+      const since = ['added /root/dir', 'added /root/dir/a b', 'deleted /root/gone', 'changed /root/state'];
+      expect(await changes()).toEqual(since);
+      await root.ok(['snapshot', 'create', 'box', 's2']);
+      expect(await changes('--with', 's2')).toEqual(since);
+      expect(await changes('--with', 's1')).toEqual([]);
+      expect((await root.ok(['snapshot', 'diff', 'box@s1'])).stdout).toContain('+ /root/dir/a b\n');
+      const base = await root.run(['snapshot', 'diff', 'box@s1', '--base', '--json']);
+      const { root: about } = (await root.ok(['info', 'box', '--json'])).json<{ root: { driver: string } }>();
+      if (about.driver !== 'overlay') return expect(base.exitCode).toBe(4);
+      expect(base.json<{ path: string }[]>().map(({ path }) => path)).toContain('/root/state');
+    });
+
     test('deleting snapshots gives back what only they needed', async () => {
       await root.ok(['snapshot', 'create', 'box', 's1']);
       await writeInside(root, 'box', 'root/state', 'two');
