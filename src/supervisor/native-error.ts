@@ -31,6 +31,9 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   EAGAIN: 'a limit is reached',
   EDQUOT: 'the quota is used up',
   ETIMEDOUT: 'it took too long',
+  EMFILE: 'more files would have to be open than ulimit -n allows',
+  ENOTEMPTY: 'not empty',
+  ENOTTY: 'this file system does not have the call',
 };
 
 interface Rule {

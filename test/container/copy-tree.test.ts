@@ -90,3 +90,31 @@ testNeeding(noFilesystem('btrfs'))(
     expect(existsSync(at('a'))).toBe(false);
   },
 );
+
+/** The job that comes by each point. */
+const POINTS: Record<string, (at: (name: string) => string) => readonly string[]> = {
+  'copy.half': (at) => ['tree', at('from'), at('to')],
+  'copy.live-ready': (at) => ['live', at('from'), at('to')],
+  'copy.live-final': (at) => ['live', at('from'), at('to')],
+  'copy.live-same': (at) => ['live', at('from'), at('to')],
+  'remove.half': (at) => ['remove', at('from')],
+  'subvolume.made': (at) => ['subvolume', 'create', at('made')],
+};
+
+testNeeding(noFilesystem('btrfs'))(
+  'it dies at each of its fault points, and nowhere when there is none',
+  async () => {
+    const { path } = await disk('btrfs');
+    const at = (name: string) => join(path, name);
+    expect((await execa(COPY, ['--fault-points'])).stdout.split('\n')).toEqual(Object.keys(POINTS));
+    for (const [point, words] of Object.entries(POINTS)) {
+      for (const env of [{ TSCT_FAULT: point }, { TSCT_FAULT: 'other' }]) {
+        await execa(COPY, ['remove', at('from'), at('to'), at('made')]);
+        for (const name of ['from', 'to']) mkdirSync(at(name));
+        for (const name of ['a', 'b']) writeFileSync(at(`from/${name}`), name);
+        const { signal, exitCode } = await execa(COPY, words(at), { env, input: 'final\n', reject: false });
+        expect(signal ?? exitCode, point).toBe(env.TSCT_FAULT === point ? 'SIGKILL' : 0);
+      }
+    }
+  },
+);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
+import { programPath } from '../../src/supervisor/programs.js';
 import { liveCopy, type Talking, treeWriter } from '../support/live-copy.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { MAKE_TREE, toldTree } from '../support/told-tree.js';
@@ -139,6 +140,16 @@ describe('tsct-copy live', () => {
       expect(await toldTree(to)).toBe(await toldTree(from));
     });
   }
+
+  it('follows the end of a tree as deep as a guest cares to make it', async () => {
+    await make(`perl -e 'for (1..3000) { mkdir "d"; chdir "d" } open F, ">f"'; touch file`);
+    const copy = await readyCopy();
+    await make('mv d/d e; rm d -r; touch d');
+    await execa(programPath('tsct-copy'), ['remove', join(from, 'e')]);
+    await finish(copy);
+    expect(readdirSync(to)).toEqual(['d', 'file']);
+    await execa(programPath('tsct-copy'), ['remove', join(to, 'd')]);
+  });
 
   it('ends with 1 when its caller does not come back, and removes nothing', async () => {
     writeFileSync(join(from, 'file'), 'x');
