@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -18,7 +18,7 @@ import { loopFilesystem } from '../support/loopfs.js';
 import { makeOneOfEverything, told, toldOf } from '../support/one-of-everything.js';
 import { noProgram, noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
-import { spawnTsct } from '../support/tsct.js';
+import { CHECKOUT, spawnTsct } from '../support/tsct.js';
 
 const it = testNeeding(noRoot(), noProgram('restic'));
 const root = useRoot();
@@ -236,6 +236,30 @@ describe('prune', () => {
     ]);
     rmSync(join(dir, 'busy'), { recursive: true });
   });
+});
+
+it('the lines of the crontab that is shipped do it, every night', async () => {
+  const text = readFileSync(join(CHECKOUT, 'contrib/cron.d/tsct-backup'), 'utf8');
+  const jobs = [...text.matchAll(/^[\d*/ ]+ root (.*)$/gm)].map(([, job = '']) => job);
+  expect(jobs.length).toBe(3);
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'tsct'), `#!/bin/sh\nexec ${process.execPath} ${CHECKOUT}/bin/tsct.js "$@"\n`, {
+    mode: 0o755,
+  });
+  await root.ok(['create', 'second', '--template', 'busybox']);
+  const env = { PATH: `${bin}:/usr/bin:/bin`, REPOSITORY: join(dir, 'nightly'), TSCT_ROOT: root.path };
+  for (let night = 1; night <= 2; night++) {
+    for (const job of jobs) {
+      const { status, stdout } = spawnSync('sh', ['-c', job], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      expect(status, job).toBe(0);
+      expect(String(stdout), job).toBe('');
+    }
+  }
+  // Of one day, the newest of each is kept.
+  const own = await list(['--repo', join(dir, 'nightly')]);
+  expect(own.map((one) => one.name).sort()).toEqual(['second', 'web']);
+  rmSync(join(dir, 'nightly'), { recursive: true });
 });
 
 describe('bad luck', () => {
