@@ -6,13 +6,17 @@ import { layerOwners } from '../storage/references.js';
 import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
+import { isOnBtrfs } from './tree-tools.js';
 
 /** What the root of a container takes on disk; null: not known, or not found out within a moment. */
 export interface StorageUsage {
   readonly driver: DriverName;
   /** All that its root is made of, shared with others or not. */
   readonly usedBytes: number | null;
-  /** What would be free without this container and its snapshots. */
+  /**
+   * What would be free without this container and its snapshots; of trees that share blocks (btrfs), what no other
+   * tree at all has, its snapshots' included.
+   */
   readonly exclusiveBytes: number | null;
   /** SizeMax= of the run that is under way. */
   readonly limitBytes: number | null;
@@ -40,17 +44,32 @@ export async function storageUsage(
   return {
     driver: root.driver,
     usedBytes: await sizeOf(ctx, store, trees),
-    // Trees that share blocks with others cannot be told apart by looking at files.
-    exclusiveBytes: ['overlay', 'dir'].includes(root.driver)
-      ? await sizeOf(
-          ctx,
-          store,
-          own.filter((id) => !foreign.has(id)),
-        )
-      : null,
+    exclusiveBytes: await exclusiveSize(
+      ctx,
+      store,
+      root.driver,
+      own.filter((id) => !foreign.has(id)),
+    ),
     limitBytes: plan?.tsct.rootfs.limit?.bytes ?? null,
     sharedWith: [...new Set(sharing.flatMap((owner) => owner.container ?? []))].sort(),
   };
+}
+
+async function exclusiveSize(
+  ctx: Context,
+  store: LayerStore,
+  driver: DriverName,
+  ids: readonly string[],
+): Promise<number | null> {
+  if (driver === 'overlay' || driver === 'dir') return sizeOf(ctx, store, ids);
+  const trees = ids.map((id) => store.tree(id));
+  const [first] = trees;
+  // xfs says of no tree which of its blocks others have.
+  if (first === undefined || !(await isOnBtrfs(first))) return null;
+  const said = await tryRun(ctx, 'btrfs', ['filesystem', 'du', '-s', '--raw', ...trees]);
+  if (said === null) return null;
+  const rows = said.split('\n').slice(1); // under TOTAL, EXCLUSIVE, SET SHARED, FILENAME
+  return rows.reduce((sum, row) => sum + Number(row.trim().split(/\s+/)[1]), 0);
 }
 
 /** Of imported layers it is known; the others are counted. */
@@ -76,12 +95,16 @@ async function notedBytes(store: LayerStore, id: string): Promise<number | undef
   }
 }
 
-/** @returns null when it takes too long, or a guest takes files away meanwhile (du(1) then ends with 1). */
 async function count(ctx: Context, trees: readonly string[]): Promise<number | null> {
+  const said = await tryRun(ctx, 'du', ['-sxc', '--block-size=1', ...trees]);
+  return said === null ? null : Number(said.split('\n').at(-1)?.split('\t')[0]);
+}
+
+/** @returns null when it takes too long, is not installed, or a guest takes files away meanwhile (du(1) ends with 1). */
+async function tryRun(ctx: Context, program: string, args: readonly string[]): Promise<string | null> {
   const options = { doing: 'count what the root takes', timeoutMs: COUNTING_MS_MAX, signal: ctx.signal };
   try {
-    const said = await run('du', ['-sxc', '--block-size=1', ...trees], options);
-    return Number(said.split('\n').at(-1)?.split('\t')[0]);
+    return await run(program, args, options);
   } catch (error) {
     if (error instanceof TsctError) return null;
     throw error;

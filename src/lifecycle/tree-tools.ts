@@ -37,10 +37,14 @@ export function treeTools({ signal }: Context): TreeTools {
   };
 }
 
+export async function isOnBtrfs(path: HostPath): Promise<boolean> {
+  return (await statfs(path)).type === BTRFS_MAGIC;
+}
+
 /** Makes the directory of a new tree, mode 0755: on btrfs a subvolume, so that copies of it cost nothing. */
 export async function makeTree(path: HostPath): Promise<void> {
-  const { type } = await statfs(dirname(path));
-  if (type === BTRFS_MAGIC) await copyProgram({}, ['subvolume', 'create', path], 'make a btrfs subvolume');
+  if (await isOnBtrfs(dirname(path)))
+    await copyProgram({}, ['subvolume', 'create', path], 'make a btrfs subvolume');
   else await mkdir(path);
   await chmod(path, 0o755); // whatever the umask is
 }

@@ -1,5 +1,3 @@
-import { chmod, mkdir, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { parseAddress } from '../base/address.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
@@ -11,7 +9,7 @@ import { forEach } from './each.js';
 import { freezer } from './freezer.js';
 import { withLock } from './locking.js';
 import { timeName } from './snapshot-create.js';
-import { removeTrees, treeTools } from './tree-tools.js';
+import { isOnBtrfs, makeTree, removeTrees, treeTools } from './tree-tools.js';
 import { volumeUsers } from './volume-users.js';
 
 export interface VolumeInfo {
@@ -64,7 +62,7 @@ export async function createVolume(
   await sweepVolumes(ctx);
   await withVolumeLock(ctx, name, async () => {
     volumes.needFree(name);
-    const fill = (tree: HostPath) => (source ? copyVolume(ctx, source, tree) : makeTree(ctx, tree));
+    const fill = (tree: HostPath) => (source ? copyVolume(ctx, source, tree) : makeTree(tree));
     await volumes.make({ name }, { createdMs: Date.now(), from: from ?? '' }, { fill, removeTrees });
   });
   return { name };
@@ -131,16 +129,6 @@ async function refuseUsed(ctx: Context, volume: string): Promise<void> {
   );
 }
 
-/** BTRFS_SUPER_MAGIC of linux/magic.h. */
-const BTRFS = 0x9123683e;
-
-/** Empty; on btrfs a subvolume, so that its snapshots are one system call. */
-async function makeTree(ctx: Context, tree: HostPath): Promise<void> {
-  if ((await statfs(dirname(tree))).type === BTRFS) await treeTools(ctx).makeSubvolume(tree);
-  else await mkdir(tree);
-  await chmod(tree, 0o755); // whatever the umask is
-}
-
 async function copyVolume(
   ctx: Context,
   source: { readonly name: string; readonly snapshot?: string },
@@ -148,14 +136,16 @@ async function copyVolume(
 ): Promise<void> {
   const from = new Volumes(ctx.layout).tree(source.name, source.snapshot);
   const trees = treeTools(ctx);
-  if ((await statfs(from)).type === BTRFS && (await trees.isSubvolume(from))) {
+  if ((await isOnBtrfs(from)) && (await trees.isSubvolume(from))) {
     return trees.snapshotSubvolume(from, into);
   }
-  await makeTree(ctx, into);
+  await makeTree(into);
   const users = source.snapshot === undefined ? await volumeUsers(ctx) : [];
   const writers = users.filter((user) => user.writes.includes(source.name)).map((user) => user.name);
   if (writers.length === 0) await trees.copy([from], into);
   else await trees.copyLive(from, into, freezeAll(ctx, writers));
+  // Before a name says that it is whole.
+  await trees.sync(into);
 }
 
 /** All of them stand still at once: one inside the other. */

@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { expect, onTestFinished } from 'vitest';
 import { type LoopFilesystem, loopFilesystem } from '../support/loopfs.js';
-import { noFilesystem, noRoot, type Reason, testNeeding } from '../support/requires.js';
+import { noFilesystem, noProgram, noRoot, type Reason, testNeeding } from '../support/requires.js';
 import { TestRoot } from '../support/temp-root.js';
 
 const MIB = 1024 * 1024;
@@ -223,4 +223,25 @@ it('info: what the root takes, what of that is its own, who shares it, and the l
   await root.ok(['config', 'set', 'overlay', 'Storage.SizeMax=16M', 'Storage.Volatile=overlay']);
   await root.ok(['start', 'overlay']);
   expect((await storage('overlay')).limitBytes).toBe(16 * MIB);
+});
+
+testNeeding(
+  noRoot(),
+  noFilesystem('btrfs'),
+  noProgram('btrfs'),
+)('info on btrfs: what blocks no other tree has', async () => {
+  const root = await rootOn(await loopFilesystem('btrfs', 400 * MIB));
+  const storage = async () =>
+    (await root.ok(['info', 'box', '--json'])).json<{
+      storage: { usedBytes: number; exclusiveBytes: number };
+    }>().storage;
+  await root.ok(['create', 'box', '--template', 'busybox', '--set', 'Storage.Driver=btrfs', '--start']);
+  await root.sh('box', 'dd if=/dev/zero of=/root/big bs=1M count=8 2>/dev/null; sync');
+  const alone = await storage();
+  expect(alone.usedBytes).toBeGreaterThan(8 * MIB);
+  expect(alone.exclusiveBytes).toBeGreaterThan(7.9 * MIB);
+  await root.ok(['snapshot', 'create', 'box', 's']);
+  const shared = await storage();
+  expect(shared.usedBytes).toBeGreaterThan(8 * MIB);
+  expect(shared.exclusiveBytes).toBeLessThan(MIB);
 });
