@@ -33,6 +33,7 @@ struct PackJob {
   std::string name;  // below parent_fd, not followed when it is a link; "." for parent_fd itself
   std::string as;    // top-level name in the stream; "." for `./`, the tree's own entry
   int output_fd = 1;
+  bool no_tree = false;  // a directory is refused with EISDIR
 };
 void pack(const PackJob& job, Report& report);
 

@@ -35,6 +35,8 @@ using namespace tsct::archive;
       "  copy FROM INTO              a tree into an empty directory\n"
       "  digest DIR                  the summary that a copy of DIR would have\n"
       "  pack PATH [--as NAME]       PATH as a pax stream to stdout; --as . names it `./`\n"
+      "    [--root DIR]              PATH as one sees it whose root DIR is: no link leads out\n"
+      "    [--no-tree]               a directory is refused\n"
       "  export DIR                  DIR as an export (tar.zst) to stdout, its manifest from fd 3; summary "
       "on fd 4\n"
       "  survey DIR                  notes for mend to stdout: what restic would lose of DIR\n"
@@ -49,7 +51,8 @@ struct Options {
   pid_t enter_pid = 0;
   pid_t parent = 0;
   bool drop_privileges = false;
-  std::string into, target, as;
+  bool no_tree = false;
+  std::string into, target, as, root;
   std::vector<std::string> words;
 };
 
@@ -65,7 +68,8 @@ Options parse(int argc, char** argv) {
       {"progress-fd", required_argument, nullptr, 'p'}, {"enter-pid", required_argument, nullptr, 'e'},
       {"parent", required_argument, nullptr, 'P'},      {"drop-privileges", no_argument, nullptr, 'd'},
       {"into", required_argument, nullptr, 'i'},        {"target", required_argument, nullptr, 't'},
-      {"as", required_argument, nullptr, 'a'},          {nullptr, 0, nullptr, 0},
+      {"as", required_argument, nullptr, 'a'},          {"root", required_argument, nullptr, 'r'},
+      {"no-tree", no_argument, nullptr, 'n'},           {nullptr, 0, nullptr, 0},
   };
   Options options;
   for (int c; (c = getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
@@ -83,6 +87,10 @@ Options parse(int argc, char** argv) {
       options.target = optarg;
     else if (c == 'a')
       options.as = optarg;
+    else if (c == 'r')
+      options.root = optarg;
+    else if (c == 'n')
+      options.no_tree = true;
     else
       usage();
   }
@@ -164,8 +172,14 @@ void run_pack(const Options& options, Report& report) {
   if (options.words.size() != 2) usage();
   if (options.enter_pid != 0) enter_container(options.enter_pid, options.parent);
   Split at = split(options.words[1]);
-  UniqueFd parent = open_directory(at.parent);
-  PackJob job{parent.get(), at.name, options.as.empty() ? at.name : options.as, 1};
+  UniqueFd parent;
+  if (options.root.empty()) {
+    parent = open_directory(at.parent);
+  } else {
+    UniqueFd root = open_directory(options.root);
+    parent = open_in_root(root.get(), at.parent, O_RDONLY | O_DIRECTORY, "open directory");
+  }
+  PackJob job{parent.get(), at.name, options.as.empty() ? at.name : options.as, 1, options.no_tree};
   if (job.as.find('/') != std::string::npos || job.as == "..") usage();
   pack(job, report);
 }

@@ -21,6 +21,7 @@ void pack(const PackJob& job, Report& report) {
   };
   auto parent = std::make_shared<UniqueFd>(::fcntl(job.parent_fd, F_DUPFD_CLOEXEC, 3));
   Found top = look(parent, job.name, "");
+  if (top.entry.is(S_IFDIR) && job.no_tree) refuse("open file", job.name, "it is a directory", EISDIR);
   if (top.entry.is(S_IFDIR)) {
     UniqueFd root = open_found(top);
     walk(root.get(), report, [&](const Found& found) { tar.put(found, name_of); });

@@ -10,11 +10,11 @@ import type { BackupEngine } from '../storage/backup-engine.js';
 import type { Pin } from '../storage/pin.js';
 import { findBackup, openRepository, type RepositoryOptions } from './backup-repository.js';
 import type { Context } from './context.js';
-import { packInto } from './cp.js';
 import { imageContext } from './image-context.js';
 import { changeConfig, warnOf } from './import.js';
 import { type Created, makeContainer } from './make-container.js';
 import { parseManifest } from './manifest.js';
+import { packInto } from './pipe-archive.js';
 import { sweep } from './sweep.js';
 
 export interface RestoreOptions extends RepositoryOptions {

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
-import type { HostPath } from '../base/paths.js';
 import { addon, isSyscallErrno } from '../supervisor/addon.js';
-import { describeNativeError } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
-import type { NativeError, Status } from '../supervisor/protocol.js';
+import type { Status } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 import { observe } from './observe.js';
+import { pipe } from './pipe-archive.js';
 import { notRunning } from './stop.js';
 
 /** One end of a copy. */
@@ -41,6 +39,12 @@ export async function copy(
       hint: 'tsct cp FILE NAME:/path, or tsct cp NAME:/path FILE',
     });
   }
+  if (target.container?.includes('@')) throw sealed(to);
+  if (source.container?.includes('@')) {
+    const { copyOutOfSnapshot } = await import('./cp-snapshot.js');
+    await copyOutOfSnapshot(ctx, source.container, hostOrInside(source), resolveKeepingSlash(to), options);
+    return { from, to };
+  }
   const status = await needAlive(ctx, source.container ?? target.container ?? '');
   if (!options.recursive && isDirectory(source, status.pid)) {
     throw new TsctError('TSCT_IS_DIRECTORY', `cannot copy ${from}: it is a directory`, {
@@ -58,20 +62,15 @@ export async function copy(
           [...inside, ...pack],
           ['--drop-privileges', ...unpack],
         ];
-  await pipe(packWords, unpackWords, `copy ${from} to ${to}`, ctx.signal);
+  await pipe([programPath('tsct-archive'), ...packWords], unpackWords, `copy ${from} to ${to}`, ctx.signal);
   return { from, to };
 }
 
-/**
- * Copies a file or tree that came out of a guest to the host: without set-id bits and devices.
- */
-export async function packInto(
-  from: HostPath,
-  to: HostPath,
-  doing: string,
-  signal: AbortSignal,
-): Promise<void> {
-  await pipe(['pack', from], ['--drop-privileges', 'unpack', '--target', to], doing, signal);
+function sealed(to: string): TsctError {
+  return new TsctError('TSCT_USAGE', `cannot copy to ${to}: a snapshot is never changed`, {
+    exitCode: ExitCode.Usage,
+    hint: 'copy into the container: tsct cp FILE NAME:/path',
+  });
 }
 
 function hostOrInside(place: Place): string {
@@ -118,44 +117,4 @@ async function needAlive(ctx: Context, name: string): Promise<Status> {
   const { status } = await observe(ctx, name);
   if (!status?.pid) throw notRunning('copy files of', name);
   return status;
-}
-
-async function pipe(
-  pack: readonly string[],
-  unpack: readonly string[],
-  doing: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const program = programPath('tsct-archive');
-  const writer = spawn(program, unpack, { stdio: ['pipe', 'ignore', 'pipe'], signal });
-  const reader = spawn(program, pack, { stdio: ['ignore', 'pipe', 'pipe'], signal });
-  reader.stdout.pipe(writer.stdin);
-  writer.stdin.on('error', () => {}); // the writer has failed and says why itself
-  const ends = await Promise.all([ending(reader), ending(writer)]);
-  signal.throwIfAborted();
-  // A reader that fails cuts the stream short, which the writer complains about too: the first cause counts.
-  const failed = ends.find((end) => end.code !== 0 && end.code !== 'SIGPIPE');
-  if (failed) throw describe(doing, failed.said, failed.code);
-}
-
-interface Ending {
-  readonly code: number | string;
-  readonly said: string;
-}
-
-function ending(child: ReturnType<typeof spawn>): Promise<Ending> {
-  let said = '';
-  child.stderr?.on('data', (chunk) => {
-    said += String(chunk);
-  });
-  return new Promise((done, reject) => {
-    child.once('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
-    child.once('close', (code, killedBy) => done({ code: killedBy ?? code ?? 1, said }));
-  });
-}
-
-function describe(doing: string, said: string, code: number | string): TsctError {
-  const line = said.split('\n').find((l) => l.startsWith('{') && l.includes('"step"'));
-  if (line) return describeNativeError(doing, JSON.parse(line) as NativeError);
-  return new TsctError('TSCT_COPY_FAILED', `cannot ${doing}: tsct-archive ended with ${code} ${said.trim()}`);
 }

@@ -75,3 +75,29 @@ it('says what is not there, and which container does not run', async () => {
   expect((await root.run(['cp', join(dir, 'nope'), 'web:/'])).exitCode).toBe(1);
   expect((await root.run(['cp', 'gone:/x', dir])).exitCode).toBe(3);
 });
+
+it('brings files out of a snapshot, wherever the container is', async () => {
+  await root.ok(['create', 'old', '--template', 'busybox', '--start']);
+  await root.sh(
+    'old',
+    `mkdir -p /srv/d; echo then >/srv/d/x; ln -s d /srv/link; chmod 4755 /srv/d/x; ln -s ${dir} /srv/out`,
+  );
+  await root.ok(['snapshot', 'create', 'old', 's']);
+  await root.sh('old', 'echo now >/srv/d/x; rm /srv/link');
+  await root.ok(['stop', 'old']);
+  const to = join(dir, 'then');
+  // A link on the way is followed, inside.
+  await root.ok(['cp', 'old@s:/srv/link/x', to]);
+  expect(readFileSync(to, 'utf8')).toBe('then\n');
+  expect(statSync(to).mode & 0o7777).toBe(0o755);
+  expect((await root.run(['cp', 'old@s:/srv/d', dir])).stderr).toContain('tsct cp -r');
+  await root.ok(['cp', '-r', 'old@s:/srv/d', `${dir}/`]);
+  expect(readFileSync(join(dir, 'd/x'), 'utf8')).toBe('then\n');
+  expect((await root.run(['cp', 'old@s:/srv/nope', dir])).stderr).toContain('there is no such file');
+  expect((await root.run(['cp', 'old@nope:/srv/x', dir])).exitCode).toBe(3);
+  expect((await root.run(['cp', to, 'old@s:/srv/x'])).exitCode).toBe(2);
+  // Out of it none leads.
+  writeFileSync(join(dir, 'secret'), 'of the host');
+  expect((await root.run(['cp', 'old@s:/srv/out/secret', `${dir}/stolen`])).exitCode).not.toBe(0);
+  expect(existsSync(join(dir, 'stolen'))).toBe(false);
+});

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { TsctError } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
+import { describeNativeError } from '../supervisor/native-error.js';
+import { programPath } from '../supervisor/programs.js';
+import type { NativeError } from '../supervisor/protocol.js';
+
+/**
+ * Copies a file or tree that came out of a guest to the host: without set-id bits and devices.
+ */
+export async function packInto(
+  from: HostPath,
+  to: HostPath,
+  doing: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await pipe(
+    [programPath('tsct-archive'), 'pack', from],
+    ['--drop-privileges', 'unpack', '--target', to],
+    doing,
+    signal,
+  );
+}
+
+/**
+ * Runs a command that packs, and tsct-archive with the words that unpack what it says.
+ * @throws TSCT_NATIVE, TSCT_COPY_FAILED.
+ */
+export async function pipe(
+  [packer = '', ...pack]: readonly string[],
+  unpack: readonly string[],
+  doing: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const program = programPath('tsct-archive');
+  const writer = spawn(program, unpack, { stdio: ['pipe', 'ignore', 'pipe'], signal });
+  const reader = spawn(packer, pack, { stdio: ['ignore', 'pipe', 'pipe'], signal });
+  reader.stdout.pipe(writer.stdin);
+  writer.stdin.on('error', () => {}); // the writer has failed and says why itself
+  const ends = await Promise.all([ending(reader), ending(writer)]);
+  signal.throwIfAborted();
+  // A reader that fails cuts the stream short, which the writer complains about too: the first cause counts.
+  const failed = ends.find((end) => end.code !== 0 && end.code !== 'SIGPIPE');
+  if (failed) throw describe(doing, failed.said, failed.code);
+}
+
+interface Ending {
+  readonly code: number | string;
+  readonly said: string;
+}
+
+function ending(child: ReturnType<typeof spawn>): Promise<Ending> {
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  return new Promise((done, reject) => {
+    child.once('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
+    child.once('close', (code, killedBy) => done({ code: killedBy ?? code ?? 1, said }));
+  });
+}
+
+function describe(doing: string, said: string, code: number | string): TsctError {
+  const line = said.split('\n').find((l) => l.startsWith('{') && l.includes('"step"'));
+  if (line) return describeNativeError(doing, JSON.parse(line) as NativeError);
+  return new TsctError('TSCT_COPY_FAILED', `cannot ${doing}: tsct-archive ended with ${code} ${said.trim()}`);
+}
