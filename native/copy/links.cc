@@ -1,6 +1,5 @@
 #include "copy/links.h"
 
-#include <fcntl.h>
 #include <linux/limits.h>
 #include <unistd.h>
 
@@ -8,19 +7,6 @@
 #include "sys/unique_fd.h"
 
 namespace tsct::copy {
-
-namespace {
-
-UniqueFd open_place(int root, const PlacePtr& place) {
-  int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  if (!place->parent) return UniqueFd(check(::openat(root, ".", flags), "make hard link", "openat", "."));
-  UniqueFd up = open_place(root, place->parent);
-  int fd = ::openat(up.get(), place->name.c_str(), flags);
-  if (fd < 0) fail("make hard link", "openat", place->path());
-  return UniqueFd(fd);
-}
-
-}  // namespace
 
 void Links::link(const Leader& leader, const Where& where, int to_directory) {
   std::string path = Where{leader.folder, leader.name.c_str()}.path();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
 #include "copy/attributes.h"
 #include "copy/faults.h"
@@ -22,6 +23,9 @@ constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr size_t kPiece = 64;
 // How often something that changes its type under our eyes is looked at again.
 constexpr int kTries = 8;
+// Deeper down the copy's directories are opened with the source's, as opening one by its path takes that
+// long.
+constexpr unsigned kLazyDepth = 64;
 
 int64_t nanoseconds(const timespec& t) {
   return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
@@ -36,7 +40,10 @@ bool vanished(int err) {
 // A directory that is being worked on.
 struct Mirror::Folder {
   PlacePtr place;
-  UniqueFd from, to;
+  unsigned depth = 0;
+  UniqueFd from;
+  UniqueFd to;  // see copy_of
+  std::once_flag opened;
   Memory* memory = nullptr;
   std::unique_ptr<Memory> owned;
   struct stat st {};
@@ -60,8 +67,8 @@ void Mirror::run(const Pass& pass) {
   auto root = std::make_shared<Folder>();
   root->place = root_;
   root->from.reset(check(::openat(from_.get(), ".", kOpenFolder), "open directory", "openat", "."));
-  root->to.reset(check(::openat(to_.get(), ".", kOpenFolder), "open copy", "openat", "."));
   root->memory = &memory_;
+  check(::fstat(root->from.get(), &root->st), "look at directory", "fstat", ".");
   workers_.add([this, root](char* buffer) { process(root, buffer); });
   workers_.wait();
 }
@@ -78,6 +85,15 @@ void Mirror::note(Known& known, const struct stat& st, uint8_t type) {
   known.absent = false;
   known.unsure = unsure(st);
   known.linked = type != DT_DIR && st.st_nlink > 1;
+}
+
+// The directory in the copy. In most nothing changes after the first pass: there it is opened when it is
+// needed.
+int Mirror::copy_of(Folder& f) {
+  std::call_once(f.opened, [&] {
+    if (!f.to) f.to = open_place(to_.get(), f.place);
+  });
+  return f.to.get();
 }
 
 // Opens what is to be a directory on both sides, and lets its parent go.
@@ -97,19 +113,23 @@ void Mirror::enter(const FolderPtr& up, size_t index, char* buffer) {
   if (!known.absent && known.type != DT_DIR) clear(*up, known);
   auto folder = std::make_shared<Folder>();
   if (known.absent) {
-    if (::mkdirat(up->to.get(), where.name, 0700) < 0) fail("make directory", "mkdirat", where.path());
+    if (::mkdirat(copy_of(*up), where.name, 0700) < 0) fail("make directory", "mkdirat", where.path());
     up->touched = folder->made = true;
     summary_.changed++;
     known.below = std::make_unique<Memory>();
   }
-  folder->to.reset(::openat(up->to.get(), where.name, kOpenFolder));
-  if (!folder->to) fail("open copy", "openat", where.path());
-  if (folder->made && !up->made) shed_inherited(folder->to.get(), where);
+  folder->depth = up->depth + 1;
+  if (folder->made || folder->depth > kLazyDepth) {
+    folder->to.reset(::openat(copy_of(*up), where.name, kOpenFolder));
+    if (!folder->to) fail("open copy", "openat", where.path());
+    if (folder->made && !up->made) shed_inherited(folder->to.get(), where);
+  }
   folder->from = std::move(from);
   folder->place = std::make_shared<Place>(up->place, where.name);
   folder->memory = known.below.get();
   // When nobody remembers, the parent may be gone before this one has compared.
   if (!pass_.remember) folder->owned = std::move(known.below);
+  // Before the names in it are read: what comes after shows in the times.
   if (::fstat(folder->from.get(), &folder->st) < 0) fail("look at directory", "fstat", where.path());
   note(known, folder->st, DT_DIR);
   release(up);
@@ -118,8 +138,6 @@ void Mirror::enter(const FolderPtr& up, size_t index, char* buffer) {
 
 void Mirror::process(const FolderPtr& folder, char* buffer) {
   Folder& f = *folder;
-  // Before the names are read: what comes after shows in the times.
-  if (::fstat(f.from.get(), &f.st) < 0) fail("look at directory", "fstat", f.self().path());
   Memory& memory = *f.memory;
   f.due = f.made || memory.unsure || pass_.distrust || memory.inode != f.st.st_ino ||
           memory.changed_ns != nanoseconds(f.st.st_ctim);
@@ -151,7 +169,7 @@ void Mirror::merge(Folder& f, char* buffer) {
   size_t old = 0;
   auto old_name = [&] { return memory.text.data() + memory.entries[old].name; };
   auto remove_old = [&] {
-    remove_at(f.to.get(), {f.place, old_name()});
+    remove_at(copy_of(f), {f.place, old_name()});
     f.touched = true;
     summary_.changed++;
     old++;
@@ -192,7 +210,7 @@ void Mirror::entry(const FolderPtr& folder, size_t index, char* buffer) {
       nanoseconds(st.st_ctim) != known.changed_ns)
     return update(folder, index, type, buffer);
   summary_.count(st);
-  if (known.linked && links_.keep(st, where, f.to.get())) {
+  if (known.linked && links_.keep(st, where, copy_of(f))) {
     f.touched = true;
     summary_.changed++;
   }
@@ -247,7 +265,7 @@ void Mirror::lost(Folder& f, Known& known) {
 
 void Mirror::clear(Folder& f, Known& known) {
   if (known.absent) return;
-  remove_at(f.to.get(), f.where(known));
+  remove_at(copy_of(f), f.where(known));
   known.below.reset();
   known.absent = true;
   f.touched = true;
@@ -269,7 +287,7 @@ Mirror::Made Mirror::make_file(Folder& f, Known& known, char* buffer) {
   summary_.count(st);
   const bool linked = st.st_nlink > 1;
   if (!known.absent && known.type == DT_REG && !known.linked && !linked && !Content::sparse(st)) {
-    UniqueFd to(::openat(f.to.get(), where.name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    UniqueFd to(::openat(copy_of(f), where.name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!to) fail("open copy", "openat", where.path());
     content_.overwrite(from.get(), to.get(), st, where, buffer);
     copy_attributes(from.get(), to.get(), st, Before::Anything, 0, where);
@@ -281,13 +299,13 @@ Mirror::Made Mirror::make_file(Folder& f, Known& known, char* buffer) {
   UniqueFd to;
   auto make = [&] {
     clear(f, known);
-    to.reset(::openat(f.to.get(), where.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+    to.reset(::openat(copy_of(f), where.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (!to) fail("make file", "openat", where.path());
     return true;
   };
   if (linked)
     links_.join(
-        st, where, f.to.get(), [&] { clear(f, known); }, make);
+        st, where, copy_of(f), [&] { clear(f, known); }, make);
   else
     make();
   if (to) {
@@ -309,15 +327,15 @@ Mirror::Made Mirror::make_special(Folder& f, Known& known, const struct stat& st
     if (S_ISLNK(st.st_mode)) {
       made = make_link(f, known);
       if (made != Made::Yes) return false;
-    } else if (::mknodat(f.to.get(), where.name, st.st_mode, st.st_rdev) < 0) {
+    } else if (::mknodat(copy_of(f), where.name, st.st_mode, st.st_rdev) < 0) {
       fail("make node", "mknodat", where.path());
     }
-    copy_attributes_at(f.from.get(), f.to.get(), st, f.made ? Before::New : Before::Anything, where);
+    copy_attributes_at(f.from.get(), copy_of(f), st, f.made ? Before::New : Before::Anything, where);
     return true;
   };
   if (st.st_nlink > 1)
     links_.join(
-        st, where, f.to.get(), [&] { clear(f, known); }, make);
+        st, where, copy_of(f), [&] { clear(f, known); }, make);
   else
     make();
   if (made != Made::Yes) return made;
@@ -334,7 +352,7 @@ Mirror::Made Mirror::make_link(Folder& f, Known& known) {
   if (size < 0 && errno == EINVAL) return Made::Raced;
   if (size < 0) fail("read link", "readlinkat", where.path());
   target[size] = '\0';
-  if (::symlinkat(target, f.to.get(), where.name) < 0) fail("make symbolic link", "symlinkat", where.path());
+  if (::symlinkat(target, copy_of(f), where.name) < 0) fail("make symbolic link", "symlinkat", where.path());
   return Made::Yes;
 }
 
@@ -343,7 +361,7 @@ void Mirror::release(const FolderPtr& folder) {
   Folder& f = *folder;
   if (--f.users > 0) return;
   if (f.due || f.touched)
-    copy_attributes(f.from.get(), f.to.get(), f.st, f.made ? Before::New : Before::Anything, 0700, f.self());
+    copy_attributes(f.from.get(), copy_of(f), f.st, f.made ? Before::New : Before::Anything, 0700, f.self());
   if (!pass_.remember) return;
   std::erase_if(f.now, [](const Known& known) { return known.absent; });
   f.memory->entries = std::move(f.now);

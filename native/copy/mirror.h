@@ -77,6 +77,7 @@ class Mirror {
   using FolderPtr = std::shared_ptr<Folder>;
   enum class Made { Yes, Raced, Gone };
 
+  int copy_of(Folder& folder);
   void enter(const FolderPtr& up, size_t index, char* buffer);
   void process(const FolderPtr& folder, char* buffer);
   void merge(Folder& folder, char* buffer);

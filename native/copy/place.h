@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "sys/unique_fd.h"
+
 namespace tsct::copy {
 
 // A directory by name. A chain and not a path: a guest may nest directories as deep as it likes, and paths of
@@ -18,6 +20,9 @@ struct Place {
   }
 };
 using PlacePtr = std::shared_ptr<const Place>;
+
+// Opened from the root of a tree that nobody else writes to, name by name: however deep it is.
+UniqueFd open_place(int root, const PlacePtr& place);
 
 // An object in it. The path is put together only for somebody who reads it.
 struct Where {
