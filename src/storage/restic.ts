@@ -185,8 +185,7 @@ export class Restic implements BackupEngine {
       return await run(program, [...words, ...own], {
         doing,
         debianPackage: 'restic',
-        // Somebody's settings for his own repositories are not for this one. Less memory for some more time.
-        env: { ...NOBODYS_SETTINGS, GOGC: '20', RESTIC_PROGRESS_FPS: '1' },
+        env: ENVIRONMENT,
         onStderrLine: watch,
         signal: AbortSignal.any([this.tools.signal, hopeless.signal]),
         killSignal: 'SIGINT', // upon which it takes its lock away
@@ -203,11 +202,17 @@ export class Restic implements BackupEngine {
   }
 }
 
-const NOBODYS_SETTINGS = {
+const ENVIRONMENT = {
+  // Somebody's settings for his own repositories are not for this one.
   RESTIC_PASSWORD: '',
   RESTIC_PASSWORD_COMMAND: '',
   RESTIC_KEY_HINT: '',
   RESTIC_COMPRESSION: '',
+  RESTIC_PROGRESS_FPS: '1',
+  // Less memory for some more time (Go 1.19): the first backup of 250,000 small files took 237 MB without the limit, of
+  // 500,000 it takes 261 MB with it.
+  GOGC: '20',
+  GOMEMLIMIT: '240MiB',
 };
 
 function parse(line: string): (Partial<Summary> & Summary) | undefined {
