@@ -74,17 +74,12 @@ async function save(ctx: Context, engine: BackupEngine, of: string, state: HeldS
     'tsct-manifest',
     Buffer.from(manifestText(state, await machineOf(ctx, state))),
   );
-  const dir = await mkdtemp(join(tmpdir(), 'tsct-mend-'));
-  const fds = [manifest];
+  const [output, input] = await namelessFile();
+  const fds = [manifest, output, input];
   try {
-    const notes = join(dir, 'mend');
-    const output = openSync(notes, 'wx', 0o600);
-    fds.push(output);
     const { tools } = imageContext(ctx);
     const via = viewWords(state.trees);
     await runArchive(tools, ['survey', VIEW_DIR], `back up ${of}`, { via, stdout: output });
-    const input = openSync(notes, 'r');
-    fds.push(input);
     return await engine.save({
       name: state.name,
       of,
@@ -93,7 +88,16 @@ async function save(ctx: Context, engine: BackupEngine, of: string, state: HeldS
     });
   } finally {
     for (const fd of fds) closeSync(fd);
-    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** A file to write, and the same from its start to read; a killed process leaves none. */
+async function namelessFile(): Promise<[output: number, input: number]> {
+  const dir = await mkdtemp(join(tmpdir(), 'tsct-mend-'));
+  try {
+    return [openSync(join(dir, 'mend'), 'wx', 0o600), openSync(join(dir, 'mend'), 'r')];
+  } finally {
+    await rm(dir, { recursive: true });
   }
 }
 

@@ -1,6 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
-import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
@@ -16,6 +16,9 @@ import { type Created, makeContainer } from './make-container.js';
 import { parseManifest } from './manifest.js';
 import { packInto } from './pipe-archive.js';
 import { sweep } from './sweep.js';
+
+/** The rest is the process that works there. */
+const TEMP_PREFIX = '.tsct-restore-';
 
 export interface RestoreOptions extends RepositoryOptions {
   /** Absent: the newest. */
@@ -105,7 +108,8 @@ export async function restorePath(
   const inside = join('/', path).replace(/(.)\/$/, '$1');
   const doing = `restore ${inside} of ${name}`;
   await mkdir(to, { recursive: true });
-  const temp = join(to, `.tsct-restore-${randomBytes(4).toString('hex')}`);
+  await clearInterrupted(to);
+  const temp = join(to, `${TEMP_PREFIX}${process.pid}`);
   await mkdir(temp, { mode: 0o700 });
   try {
     await engine.restore(id, temp, `/rootfs${inside === '/' ? '' : inside}`);
@@ -121,6 +125,14 @@ export async function restorePath(
     return { id, path: inside, to };
   } finally {
     await rm(temp, { recursive: true, force: true });
+  }
+}
+
+/** What killed commands left there. */
+async function clearInterrupted(directory: HostPath): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(TEMP_PREFIX) || existsSync(`/proc/${name.slice(TEMP_PREFIX.length)}`)) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 

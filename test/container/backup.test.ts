@@ -12,6 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { loopFilesystem } from '../support/loopfs.js';
@@ -98,6 +99,7 @@ describe('a backup comes back', () => {
 
   it('in part: a path, without set-id bits and devices for the host', async () => {
     const to = join(dir, 'part');
+    mkdirSync(join(to, '.tsct-restore-999999999/rootfs'), { recursive: true }); // of a killed one
     await root.ok(['backup', 'restore', 'web', ...repository, '--path', '/d', '--to', to]);
     expect(readFileSync(join(to, 'd/file'), 'utf8')).toBe('one\n');
     await root.ok(['backup', 'restore', 'web', ...repository, '--path', '/setid', '--to', to]);
@@ -293,6 +295,7 @@ describe('bad luck', () => {
     await until('some packs are there', () => packs().length > 5);
     child.kill('SIGKILL');
     await child;
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('tsct-mend-'))).toEqual([]);
     await until(
       'restic is gone too',
       () => !execFileSync('ps', ['-eo', 'args']).includes(join(dir, 'killed')),
