@@ -17,9 +17,9 @@ const BTRFS_MAGIC = 0x9123683e;
 
 export function treeTools({ signal }: Context): TreeTools {
   return {
-    async copy(from, into, blocks) {
-      const reflink = blocks === 'share' ? ['--reflink=always'] : [];
-      await copyProgram({ signal }, ['tree', ...reflink, ...from, into], 'copy a tree');
+    async copy(from, into, { share = false, durable = false } = {}) {
+      const words = [...(share ? ['--reflink=always'] : []), ...(durable ? ['--sync'] : [])];
+      await copyProgram({ signal }, ['tree', ...words, ...from, into], 'copy a tree');
     },
     copyLive: (from, into, freeze) => copyLive(from, into, freeze, signal),
     async isSubvolume(path) {

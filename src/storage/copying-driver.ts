@@ -20,7 +20,7 @@ function copyingDriver(name: Exclude<DriverName, 'overlay'>): Driver {
     },
 
     async seal(ctx, root) {
-      return { layers: [await duplicate(ctx, name, [root.upper])], root };
+      return { layers: [await duplicate(ctx, name, [root.upper], true)], root };
     },
 
     lend: async (_, root) => ({ layers: [root.upper], root }),
@@ -46,7 +46,12 @@ function copyingDriver(name: Exclude<DriverName, 'overlay'>): Driver {
 }
 
 /** A new tree with the content of a stack of others. */
-async function duplicate(ctx: DriverContext, driver: DriverName, layers: readonly string[]): Promise<string> {
+async function duplicate(
+  ctx: DriverContext,
+  driver: DriverName,
+  layers: readonly string[],
+  durable = false,
+): Promise<string> {
   const { store, trees, pin } = ctx;
   const [only, ...more] = layers.map((id) => store.tree(id));
   if (driver === 'btrfs' && only !== undefined && more.length === 0 && (await trees.isSubvolume(only))) {
@@ -56,7 +61,7 @@ async function duplicate(ctx: DriverContext, driver: DriverName, layers: readonl
   await trees.copy(
     layers.map((layer) => store.tree(layer)),
     store.tree(id),
-    driver === 'reflink' ? 'share' : undefined,
+    { share: driver === 'reflink', durable },
   );
   return id;
 }

@@ -52,6 +52,7 @@ async function keepLow(
   await trees.copy(
     layers.map((layer) => store.tree(layer)),
     store.tree(id),
+    { durable: true },
   );
   return [id];
 }

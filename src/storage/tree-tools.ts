@@ -5,9 +5,14 @@ export interface TreeTools {
   /**
    * Copies trees that nobody writes to, merged as an overlay would show them (lowest first), into an empty
    * directory.
-   * @param blocks `share`: by reflink or not at all; absent: where the file system can.
+   * @param options.share by reflink or not at all; absent: where the file system can.
+   * @param options.durable comes back when it is on disk: a sealed tree is never looked at again.
    */
-  copy(from: readonly HostPath[], into: HostPath, blocks?: 'share'): Promise<void>;
+  copy(
+    from: readonly HostPath[],
+    into: HostPath,
+    options?: { readonly share?: boolean; readonly durable?: boolean },
+  ): Promise<void>;
   /**
    * Copies a tree that a running guest writes to: most of it while it runs, then what changed meanwhile while
    * `frozen` keeps it still.

@@ -6,8 +6,9 @@ export default class FaultPoints extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(FaultPoints);
-    const { FAULT_POINTS } = await import('../../base/fault.js');
-    if (flags.json) this.printJson(FAULT_POINTS);
-    else this.print(FAULT_POINTS.join('\n'));
+    const { faultPoints } = await import('../../lifecycle/fault-points.js');
+    const points = await faultPoints();
+    if (flags.json) this.printJson(points);
+    else this.print(points.join('\n'));
   }
 }
