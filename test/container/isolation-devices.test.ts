@@ -29,10 +29,10 @@ beforeAll(async () => {
     ]);
   }
   // The importer leaves nodes out; a root file system that came another way has them.
-  const layers = (await execa('find', [join(root.path, '.store/layers'), '-name', 'probe'])).stdout.split(
-    '\n',
-  );
-  for (const at of [...layers, join(root.path, 'dir/root/probe')]) {
+  const { stdout: found } = await execa('find', [join(root.path, '.store/layers'), '-name', 'probe']);
+  const probes = found.split('\n');
+  expect(probes, 'in the shared layer, and in the tree of its own').toHaveLength(2);
+  for (const at of probes) {
     const nodes = [`disk b ${major} ${minor}`, 'mem c 1 1', 'kmsg-node c 1 11', 'null c 1 3'];
     for (const node of nodes) {
       const [name = '', ...numbers] = node.split(' ');
