@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
+import { fault } from '../base/fault.js';
 import { checkName } from '../state/names.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
@@ -30,27 +31,35 @@ async function destroy(ctx: Context, name: string, options: { readonly force: bo
     const observed = await observe(ctx, name);
     if (observed.status) throw running(name);
     if (observed.debris) await tearDown(ctx, name);
-    await ctx.store.remove(name);
+    await removeWithLayers(ctx, name);
   });
 }
 
-/** Destroys several, then the layers that nobody uses any more. @returns their names. */
-export async function destroyEach(
+/** The pin tells the next command to sweep when this one is killed between the two. */
+async function removeWithLayers(ctx: Context, name: string): Promise<void> {
+  const { store } = imageContext(ctx);
+  await store.withPin('', [], async () => {
+    await ctx.store.remove(name);
+    fault('destroy.removed');
+    try {
+      await store.sweepUnused();
+    } catch (error) {
+      // It is gone; what its layers take is a matter of space only.
+      ctx.warn(error instanceof Error ? error.message : String(error));
+    }
+  });
+}
+
+/** Destroys several, each with the layers that nobody else uses. @returns their names. */
+export function destroyEach(
   ctx: Context,
   containers: readonly string[],
   options: { readonly force: boolean },
 ): Promise<{ readonly name: string }[]> {
-  const destroyed = await forEach(containers, async (name) => {
+  return forEach(containers, async (name) => {
     await destroy(ctx, name, options);
     return { name };
   });
-  try {
-    await imageContext(ctx).store.sweepUnused();
-  } catch (error) {
-    // They are gone; what their layers take is a matter of space only.
-    ctx.warn(error instanceof Error ? error.message : String(error));
-  }
-  return destroyed;
 }
 
 function running(name: string): TsctError {

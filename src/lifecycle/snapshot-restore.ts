@@ -43,13 +43,25 @@ export async function restoreSnapshot(
   const snapshots = new Snapshots(ctx.layout.snapshotDir(name), name);
   await snapshots.need(snapshot);
   if (options.stop) await stop(ctx, name);
-  const kept = await withLock(ctx, name, async () => {
-    ctx.store.need(name);
-    await needStopped(ctx, name);
-    return replaceRoot(ctx, name, await snapshots.need(snapshot), options.discard ?? false);
-  });
-  if (kept === null) await imageContext(ctx).store.sweepUnused();
+  const replace = () =>
+    withLock(ctx, name, async () => {
+      ctx.store.need(name);
+      await needStopped(ctx, name);
+      return replaceRoot(ctx, name, await snapshots.need(snapshot), options.discard ?? false);
+    });
+  const kept = await (options.discard ? sweepingAfter(ctx, replace) : replace());
   return { name, snapshot, kept };
+}
+
+/** The pin tells the next command to sweep when this one is killed between the two. */
+function sweepingAfter<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
+  const { store } = imageContext(ctx);
+  return store.withPin('', [], async () => {
+    const result = await work();
+    fault('restore.discarded');
+    await store.sweepUnused();
+    return result;
+  });
 }
 
 async function needStopped(ctx: Context, name: string): Promise<void> {

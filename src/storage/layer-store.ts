@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
-import { isErrno, TsctError } from '../base/errors.js';
+import { isErrno, TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
@@ -104,16 +104,19 @@ export class LayerStore {
    */
   async withPin<T>(container: string, ids: readonly string[], work: (pin: Pin) => Promise<T>): Promise<T> {
     const pin = await Pin.create(this.layout, this.tools, container);
-    let whole = false;
+    let result: T;
     try {
       await this.keep(pin, ids);
-      const result = await work(pin);
-      whole = true;
-      return result;
-    } finally {
+      result = await work(pin);
+    } catch (error) {
       await pin.release();
-      if (!whole) await this.sweepUnused();
+      await this.sweepUnused().catch((failure: Error) => {
+        throw new TsctErrors([error as Error, failure]);
+      });
+      throw error;
     }
+    await pin.release();
+    return result;
   }
 
   /** Adds trees that are there to a pin. @throws TSCT_NO_LAYER. */
