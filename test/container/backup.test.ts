@@ -128,7 +128,7 @@ describe('a backup comes back', () => {
 describe('damage', () => {
   const damages: readonly [string, RegExp, (file: string) => void][] = [
     ['a flipped byte', /^data/, flip],
-    ['a file cut short', /^data/, (file) => truncateSync(file, statSync(file).size / 2)],
+    ['a file cut short', /^data/, (file) => truncateSync(file, Math.floor(statSync(file).size / 2))],
     ['a missing pack', /^data/, (file) => rmSync(file)],
     ['a flipped byte in an index', /^index/, flip],
     ['a flipped byte in what names a backup', /^snapshots/, flip],
