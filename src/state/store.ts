@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.js';
@@ -34,7 +34,7 @@ export class Store {
   has(name: string): boolean {
     return (
       isValidName(name) &&
-      existsSync(this.layout.containerDir(name)) &&
+      statSync(this.layout.containerDir(name), { throwIfNoEntry: false })?.isDirectory() === true &&
       !existsSync(this.layout.partialMark(name))
     );
   }

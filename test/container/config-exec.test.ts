@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect } from 'vitest';
 import { configureProbe, makeProbe, probe, probeLog } from '../support/config-probe.js';
 import { noRoot, testNeeding } from '../support/requires.js';
@@ -126,13 +127,13 @@ describe('[Exec] keys as PID 1 sees them', () => {
   });
 
   it('SetCredential=, LoadCredential=', async () => {
-    const file = join(root.path, 'secret');
+    const file = join(mkdtempSync(join(tmpdir(), 'tsct-secret-')), 'secret');
     writeFileSync(file, 'from a file\n', { mode: 0o600 });
     const said = await look(
       `SetCredential=greeting:hello\nSetCredential=both:config\nLoadCredential=both:${file}`,
       'cd $CREDENTIALS_DIRECTORY\npwd\ncat both greeting\nls -ld . both | cut -c1-10\ntouch x || echo sealed',
     );
-    writeFileSync(file, '');
+    rmSync(dirname(file), { recursive: true });
     expect(said).toMatch(/^\/run\/host\/credentials\nfrom a file\nhello/);
     expect(said).toMatch(/dr-x------\n-r--------\n/);
     expect(said).toMatch(/sealed\n$/);
