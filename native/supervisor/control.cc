@@ -53,6 +53,11 @@ void answer(Client& c, int result, const char* step, const char* detail = "") {
 }
 
 void ask(Supervisor& s, Client& c, Ask what) {
+  if (s.state == State::kRestarting && what == Ask::kHalt) {  // between two runs: there will be no other
+    s.requested = true;
+    set_timer(s, 1);
+    return answer(c, 0, "");
+  }
   if (!s.init || s.state != State::kRunning)
     return answer(c, -ESRCH, "ask init", "the system is not running");
   // A frozen init hears nothing. Holders see the end of their connection, and that what they made is

@@ -1,6 +1,8 @@
+import { constants } from 'node:os';
 import { ExitCode, TsctError } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
 import { askStatus, command } from '../supervisor/client.js';
-import type { ExitRecord } from '../supervisor/protocol.js';
+import type { ExitRecord, NativeError } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
 import { withLock } from './locking.js';
@@ -64,8 +66,7 @@ async function endRun(ctx: Context, name: string, options: StopOptions): Promise
         asked = true;
         await kill();
       } else if (moment.state !== 'starting') {
-        asked = true;
-        if (moment.state !== 'stopping') await command(socket, name, 'halt');
+        asked = moment.state === 'stopping' || (await askToHalt(socket, name));
       }
       timer ??= setTimeout(
         () => void kill().catch((error: unknown) => (failure = error)),
@@ -82,6 +83,18 @@ async function endRun(ctx: Context, name: string, options: StopOptions): Promise
     });
   }
   return { name, already: false, killed, ...(exit ? { exit } : {}) };
+}
+
+/** @returns false when there was no init to be asked, because Restart= is starting the next one: ask that. */
+async function askToHalt(socket: HostPath, name: string): Promise<boolean> {
+  try {
+    await command(socket, name, 'halt');
+    return true;
+  } catch (error) {
+    const cause = error instanceof TsctError ? (error.cause as NativeError | undefined) : undefined;
+    if (cause?.errno !== constants.errno.ESRCH) throw error;
+    return false;
+  }
 }
 
 /** By the supervisor; if that cannot, by ending the supervisor: the payload dies with it (pdeathsig). */

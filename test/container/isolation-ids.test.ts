@@ -45,7 +45,7 @@ describe('ids', () => {
 
   test('on disk the ids are the container’s own, from 0, out of reach of the host’s users', async () => {
     await root.sh('box', 'echo x >/root-file; mkdir /d; echo x >/d/f; chown 1000:65535 /d/f; chmod u+s /d/f');
-    const upper = join(box.root.path, 'upper');
+    const upper = box.root.path;
     expect(await stat(join(upper, 'root-file'))).toMatchObject({ uid: 0, gid: 0 });
     expect(await stat(join(upper, 'd/f'))).toMatchObject({ uid: 1000, gid: 65_535 });
     expect((await stat(join(root.path, 'box'))).mode & 0o777).toBe(0o700);
