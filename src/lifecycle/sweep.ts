@@ -47,8 +47,13 @@ async function ifUnlocked(ctx: Context, name: string, work: () => Promise<void>)
   await locking.ifUnlocked(ctx, name, work);
 }
 
+/** First what it used: while its directory is there, somebody knows of it. */
 async function clearDoomed(ctx: Context, name: string, path: string): Promise<void> {
-  await ifUnlocked(ctx, name, () => removeTree(path));
+  const { imageContext } = await import('./image-context.js');
+  await ifUnlocked(ctx, name, async () => {
+    await imageContext(ctx).store.sweepUnused();
+    await removeTree(path);
+  });
 }
 
 async function clearDebris(ctx: Context, name: string): Promise<void> {

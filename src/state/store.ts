@@ -108,14 +108,19 @@ export class Store {
   }
 
   /**
-   * Removes NAME/: first by one rename out of the listing, then file by file, so that a crash in between
-   * leaves nothing that looks like a container. The caller holds the lock and nothing is mounted there.
+   * Takes NAME/ out of the listing by one rename; what is left of it is to be removed by removeTree, and by the next
+   * command when this one is killed. The caller holds the lock and nothing is mounted there.
    */
-  async remove(name: string): Promise<void> {
+  async doom(name: string): Promise<HostPath> {
     const doomed = this.doomedDir(name);
     await rename(this.layout.containerDir(name), doomed);
     await syncDirectory(this.layout.root);
-    await removeTree(doomed);
+    return doomed;
+  }
+
+  /** Removes NAME/ whole. The caller holds the lock and nothing is mounted there. */
+  async remove(name: string): Promise<void> {
+    await removeTree(await this.doom(name));
   }
 
   private doomedDir(name: string): HostPath {
