@@ -219,8 +219,16 @@ void publish_exit(Supervisor& s) {
   publish(s, line.c_str());
 }
 
+void on_init_exit(Supervisor& s, const siginfo_t& info) {
+  s.init_exited = true;
+  if (!s.failed) name_exit(s, info);
+  publish_exit(s);
+}
+
 void on_failed(Supervisor& s, const Fields& f) {
   s.failed = true;
+  s.exit_cause = "start-failed";  // whatever became of init by then
+  s.exit_code = s.exit_signal = 0;
   s.failure.clear();
   s.failure.add("{\"stage\":").quoted(f.get("stage")).add(",\"step\":").quoted(f.get("step"));
   s.failure.add(",\"call\":").quoted(f.get("call")).add(",\"errno\":").number(f.number("errno"));
@@ -273,6 +281,7 @@ void begin_start(Supervisor& s) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) _exit(1);
   s.init_exited = false;
+  s.early_exit.si_pid = 0;
   s.exit_cause = "start-failed";
   s.setup_pid = spawn_setup(s, "start", pair[1]);
   close(pair[1]);
@@ -314,6 +323,7 @@ void on_setup_message(Supervisor& s) {
     case SetupMessage::kInit:
       s.init = header.number;
       s.pidfd = fd;
+      if (s.early_exit.si_pid == s.init) on_init_exit(s, s.early_exit);
       return;
     case SetupMessage::kConsole: {
       open_console(s, fd);
@@ -363,10 +373,11 @@ void on_child(Supervisor& s) {
       s.order_failed = info.si_status != 0;
       if (s.order_failed && s.ask != Ask::kNone) set_timer(s, 1);  // then by signal
     } else if (info.si_pid == s.init && s.init) {
-      s.init_exited = true;
-      if (!s.failed) name_exit(s, info);
-      publish_exit(s);
+      on_init_exit(s, info);
       if (s.setup_pid == 0) begin_teardown(s);  // else tsct-setup has still to say why
+    } else if (s.setup_pid) {
+      // Init, which a failing start ended before tsct-setup's word of it was read: it is reaped only once.
+      s.early_exit = info;
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 // The state of one supervisor: exactly one container, one thread, fixed memory.
+#include <signal.h>
 #include <sys/types.h>
 
 #include "supervisor/handshake.h"
@@ -40,6 +41,7 @@ struct Supervisor {
   size_t console_log_bytes = 0;
   pid_t init = 0;
   bool init_exited = false;
+  siginfo_t early_exit{};  // of a child that nobody has told about yet
 
   State state = State::kStarting;
   bool frozen = false;
