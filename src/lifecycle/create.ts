@@ -8,6 +8,7 @@ import { importRootfs } from '../image/import.js';
 import { type Parameters, readRecipe } from '../image/recipe.js';
 import { readTemplate } from '../image/template.js';
 import type { Pin } from '../storage/pin.js';
+import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { type Created, makeContainer } from './make-container.js';
@@ -82,12 +83,6 @@ async function importLayers(
   rootfs: HostPath,
 ): Promise<string[]> {
   const { layer, summary } = await importRootfs(image, pin, rootfs);
-  if (summary.skippedMounts.length > 0) {
-    ctx.warn(`not copied, as something else is mounted there: ${summary.skippedMounts.join(' ')}`);
-  }
-  if (summary.foreignOwners > 0) {
-    ctx.warn(`${summary.foreignOwners} files belong to ids above 65535, which no container has`);
-  }
-  for (const { name, count } of summary.stripped) ctx.warn(`left out ${name} of ${count} files`);
+  warnOf(ctx, summary);
   return [layer];
 }

@@ -3,10 +3,10 @@ import { fault } from '../base/fault.js';
 import type { HostPath } from '../base/paths.js';
 import { editText, parseAssignment } from '../definition/edit.js';
 import { parseDefinition } from '../definition/parse.js';
-import type { ArchiveSummary } from '../image/archive.js';
 import { importTree } from '../image/export-archive.js';
 import type { ConfigFile } from '../state/root.js';
 import type { Pin } from '../storage/pin.js';
+import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { type Created, makeContainer } from './make-container.js';
@@ -69,9 +69,4 @@ export function changeConfig(files: readonly ConfigFile[], set: readonly string[
   );
   parseDefinition(changed.map(({ name, text }) => ({ file: name, text })));
   return changed;
-}
-
-export function warnOf(ctx: Context, { foreignOwners, stripped }: ArchiveSummary): void {
-  if (foreignOwners > 0) ctx.warn(`${foreignOwners} files belong to ids above 65535, which no container has`);
-  for (const { name, count } of stripped) ctx.warn(`left out ${name} of ${count} files`);
 }

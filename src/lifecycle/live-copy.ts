@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import type { Freezer, LiveCopy } from '../storage/tree-tools.js';
-import { describeNativeError } from '../supervisor/native-error.js';
+import { describeProgramFailure } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
 
 /** One line of `tsct-copy live` (native/copy/live.cc draws the talk). */
@@ -60,11 +59,5 @@ export async function copyLive(
 }
 
 function describe(complaint: string, code: number | null): Error {
-  const line = complaint.split('\n').find((text) => text.startsWith('{'));
-  if (line) return describeNativeError('copy a running root', JSON.parse(line));
-  const said = complaint.trim();
-  return new TsctError(
-    'TSCT_COPY_FAILED',
-    `cannot copy a running root: tsct-copy ended with ${code}${said && `: ${said}`}`,
-  );
+  return describeProgramFailure('tsct-copy', 'copy a running root', complaint, code);
 }

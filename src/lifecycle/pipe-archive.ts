@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
-import { TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
-import { describeNativeError } from '../supervisor/native-error.js';
+import { describeProgramFailure } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
-import type { NativeError } from '../supervisor/protocol.js';
 
 /**
  * Copies a file or tree that came out of a guest to the host: without set-id bits and devices.
@@ -24,7 +22,7 @@ export async function packInto(
 
 /**
  * Runs a command that packs, and tsct-archive with the words that unpack what it says.
- * @throws TSCT_NATIVE, TSCT_COPY_FAILED.
+ * @throws TSCT_NATIVE, TSCT_PROGRAM_FAILED.
  */
 export async function pipe(
   [packer = '', ...pack]: readonly string[],
@@ -41,7 +39,7 @@ export async function pipe(
   signal.throwIfAborted();
   // A reader that fails cuts the stream short, which the writer complains about too: the first cause counts.
   const failed = ends.find((end) => end.code !== 0 && end.code !== 'SIGPIPE');
-  if (failed) throw describe(doing, failed.said, failed.code);
+  if (failed) throw describeProgramFailure('tsct-archive', doing, failed.said, failed.code);
 }
 
 interface Ending {
@@ -58,10 +56,4 @@ function ending(child: ReturnType<typeof spawn>): Promise<Ending> {
     child.once('error', (error) => (error.name === 'AbortError' ? undefined : reject(error)));
     child.once('close', (code, killedBy) => done({ code: killedBy ?? code ?? 1, said }));
   });
-}
-
-function describe(doing: string, said: string, code: number | string): TsctError {
-  const line = said.split('\n').find((l) => l.startsWith('{') && l.includes('"step"'));
-  if (line) return describeNativeError(doing, JSON.parse(line) as NativeError);
-  return new TsctError('TSCT_COPY_FAILED', `cannot ${doing}: tsct-archive ended with ${code} ${said.trim()}`);
 }

@@ -1,7 +1,6 @@
 import { rename as renameFile } from 'node:fs/promises';
 import { parseSnapshotAddress } from '../base/address.js';
 import { syncDirectory } from '../base/atomic-file.js';
-import { fault } from '../base/fault.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
@@ -56,16 +55,12 @@ export function deleteSnapshots(
 export async function deleteSnapshot(ctx: Context, name: string, snapshot: string): Promise<void> {
   ctx.store.need(name);
   await snapshotsOf(ctx, name).need(snapshot);
-  const { store } = imageContext(ctx);
-  // The pin tells the next command to sweep if this one does not get to it.
-  await store.withPin(name, [], async () => {
-    await withLock(ctx, name, async () => {
+  await imageContext(ctx).store.sweepAfter(() =>
+    withLock(ctx, name, async () => {
       await snapshotsOf(ctx, name).need(snapshot);
       await snapshotsOf(ctx, name).remove(snapshot);
-    });
-    fault('snapshot.deleted');
-    await store.sweepUnused();
-  });
+    }),
+  );
 }
 
 /** @throws TSCT_NO_SNAPSHOT (exit 3), TSCT_EXISTS (exit 4), TSCT_BAD_NAME (exit 2). */

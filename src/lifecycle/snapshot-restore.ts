@@ -49,19 +49,8 @@ export async function restoreSnapshot(
       await needStopped(ctx, name);
       return replaceRoot(ctx, name, await snapshots.need(snapshot), options.discard ?? false);
     });
-  const kept = await (options.discard ? sweepingAfter(ctx, replace) : replace());
+  const kept = await (options.discard ? imageContext(ctx).store.sweepAfter(replace) : replace());
   return { name, snapshot, kept };
-}
-
-/** The pin tells the next command to sweep when this one is killed between the two. */
-function sweepingAfter<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
-  const { store } = imageContext(ctx);
-  return store.withPin('', [], async () => {
-    const result = await work();
-    fault('restore.discarded');
-    await store.sweepUnused();
-    return result;
-  });
 }
 
 async function needStopped(ctx: Context, name: string): Promise<void> {

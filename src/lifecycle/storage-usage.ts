@@ -41,49 +41,58 @@ export async function storageUsage(
   const sharing = others.filter((owner) => owner.layers.some((id) => trees.includes(id)));
   const plan = isRunning ? (await readCompiled(ctx, name))?.plan : undefined;
   const { store } = imageContext(ctx);
+  const exclusive = own.filter((id) => !foreign.has(id));
+  const countsWhole = root.driver === 'overlay' || root.driver === 'dir';
+  const sizes = await sizesOf(ctx, store, [...trees, ...(countsWhole ? exclusive : [])]);
   return {
     driver: root.driver,
-    usedBytes: await sizeOf(ctx, store, trees),
-    exclusiveBytes: await exclusiveSize(
-      ctx,
-      store,
-      root.driver,
-      own.filter((id) => !foreign.has(id)),
-    ),
+    usedBytes: sizes && sum(trees.map((id) => sizes.get(id))),
+    exclusiveBytes: countsWhole
+      ? sizes && sum(exclusive.map((id) => sizes.get(id)))
+      : await unsharedBytes(
+          ctx,
+          exclusive.map((id) => store.tree(id)),
+        ),
     limitBytes: plan?.tsct.rootfs.limit?.bytes ?? null,
     sharedWith: [...new Set(sharing.flatMap((owner) => owner.container ?? []))].sort(),
   };
 }
 
-async function exclusiveSize(
-  ctx: Context,
-  store: LayerStore,
-  driver: DriverName,
-  ids: readonly string[],
-): Promise<number | null> {
-  if (driver === 'overlay' || driver === 'dir') return sizeOf(ctx, store, ids);
-  const trees = ids.map((id) => store.tree(id));
+/** Of trees that may share blocks with others. xfs says of no tree which of its blocks others have. */
+async function unsharedBytes(ctx: Context, trees: readonly string[]): Promise<number | null> {
   const [first] = trees;
-  // xfs says of no tree which of its blocks others have.
   if (first === undefined || !(await isOnBtrfs(first))) return null;
   const said = await tryRun(ctx, 'btrfs', ['filesystem', 'du', '-s', '--raw', ...trees]);
   if (said === null) return null;
   const rows = said.split('\n').slice(1); // under TOTAL, EXCLUSIVE, SET SHARED, FILENAME
-  return rows.reduce((sum, row) => sum + Number(row.trim().split(/\s+/)[1]), 0);
+  return sum(rows.map((row) => Number(row.trim().split(/\s+/)[1])));
 }
 
-/** Of imported layers it is known; the others are counted. */
-async function sizeOf(ctx: Context, store: LayerStore, ids: readonly string[]): Promise<number | null> {
-  const noted = await Promise.all(ids.map((id) => notedBytes(store, id)));
-  const unknown = ids.filter((_, index) => noted[index] === undefined);
-  const counted =
-    unknown.length === 0
-      ? 0
-      : await count(
-          ctx,
-          unknown.map((id) => store.tree(id)),
-        );
-  return counted === null ? null : counted + noted.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
+/** By id, each counted once. Of imported layers it is known. */
+async function sizesOf(
+  ctx: Context,
+  store: LayerStore,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, number> | null> {
+  const sizes = new Map<string, number>();
+  const unknown: string[] = [];
+  for (const id of new Set(ids)) {
+    const bytes = await notedBytes(store, id);
+    if (bytes === undefined) unknown.push(id);
+    else sizes.set(id, bytes);
+  }
+  if (unknown.length === 0) return sizes;
+  const trees = unknown.map((id) => store.tree(id));
+  const said = await tryRun(ctx, 'du', ['-sx', '--block-size=1', ...trees]);
+  if (said === null) return null;
+  // One line each, in the order asked for: bytes, a tab, the path.
+  for (const [index, line] of said.split('\n').entries())
+    sizes.set(unknown[index] ?? '', Number.parseInt(line, 10));
+  return sizes;
+}
+
+function sum(values: readonly (number | undefined)[]): number {
+  return values.reduce<number>((total, value) => total + (value ?? 0), 0);
 }
 
 async function notedBytes(store: LayerStore, id: string): Promise<number | undefined> {
@@ -93,11 +102,6 @@ async function notedBytes(store: LayerStore, id: string): Promise<number | undef
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-async function count(ctx: Context, trees: readonly string[]): Promise<number | null> {
-  const said = await tryRun(ctx, 'du', ['-sxc', '--block-size=1', ...trees]);
-  return said === null ? null : Number(said.split('\n').at(-1)?.split('\t')[0]);
 }
 
 /** @returns null when it takes too long, is not installed, or a guest takes files away meanwhile (du(1) ends with 1). */

@@ -5,7 +5,7 @@ import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
 import type { TreeTools } from '../storage/tree-tools.js';
-import { describeNativeError } from '../supervisor/native-error.js';
+import { describeProgramFailure } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
 import { copyLive } from './live-copy.js';
@@ -62,13 +62,13 @@ async function copyProgram(
 ): Promise<string> {
   let said = '';
   const onStderrLine = (line: string): void => {
-    said += line;
+    said += `${line}\n`;
   };
   try {
     return await run(programPath('tsct-copy'), args, { doing, onStderrLine, ...ctx });
   } catch (error) {
     ctx.signal?.throwIfAborted();
-    if (!(error instanceof TsctError) || !said.startsWith('{')) throw error;
-    throw describeNativeError(doing, JSON.parse(said));
+    if (!(error instanceof TsctError) || error.code !== 'TSCT_PROGRAM_FAILED') throw error;
+    throw describeProgramFailure('tsct-copy', doing, said, 'a failure');
   }
 }

@@ -13,8 +13,6 @@ export const COPYING_DRIVERS: Readonly<Record<Exclude<DriverName, 'overlay'>, Dr
 
 function copyingDriver(name: Exclude<DriverName, 'overlay'>): Driver {
   return {
-    name,
-
     async grow(ctx, layers) {
       return { driver: name, layers: [], upper: await duplicate(ctx, name, layers) };
     },

@@ -1,4 +1,4 @@
-import type { DriverName, Root } from '../state/root.js';
+import type { Root } from '../state/root.js';
 import type { LayerStore } from './layer-store.js';
 import type { Pin } from './pin.js';
 import type { Freezer, TreeTools } from './tree-tools.js';
@@ -16,7 +16,6 @@ export interface DriverContext {
  * names: what counts changes only when the caller writes that file.
  */
 export interface Driver {
-  readonly name: DriverName;
   /** A new writable root with the content of these layers (lowest first). */
   grow(ctx: DriverContext, layers: readonly string[]): Promise<Root>;
   /**

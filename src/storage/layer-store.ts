@@ -119,6 +119,16 @@ export class LayerStore {
     return result;
   }
 
+  /** Sweeps once `work` has given something up; when this process is killed between the two, the next command does. */
+  sweepAfter<T>(work: () => Promise<T>): Promise<T> {
+    return this.withPin('', [], async () => {
+      const result = await work();
+      fault('store.unswept');
+      await this.sweepUnused();
+      return result;
+    });
+  }
+
   /** Adds trees that are there to a pin. @throws TSCT_NO_LAYER. */
   async keep(pin: Pin, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;

@@ -15,8 +15,6 @@ const LAYERS_MAX = 60;
  * on a stopped container costs the same, however large it is. Works on any file system that can hold an upper.
  */
 export const overlayDriver: Driver = {
-  name: 'overlay',
-
   async grow(ctx, layers) {
     return { driver: 'overlay', layers, upper: await makeUpper(ctx, layers.at(-1)) };
   },

@@ -130,3 +130,25 @@ export function describeNativeError(doing: string, error: NativeError): TsctErro
   const message = `cannot ${doing}: ${what}${why.length > 0 ? `: ${why.join(': ')}` : ''}`;
   return new TsctError('TSCT_NATIVE', message, options);
 }
+
+/**
+ * Words the failure of a native program: the line of JSON that it ends with, else whatever it said.
+ * @param said its stderr. @param code what it ended with, or the name of the signal.
+ */
+export function describeProgramFailure(
+  program: string,
+  doing: string,
+  said: string,
+  code: number | string | null,
+): TsctError {
+  const line = said.split('\n').find((text) => text.startsWith('{') && text.includes('"step"'));
+  if (line !== undefined) {
+    const parsed = JSON.parse(line) as NativeError | { readonly error: NativeError };
+    return describeNativeError(doing, 'error' in parsed ? parsed.error : parsed);
+  }
+  const text = said.trim();
+  return new TsctError(
+    'TSCT_PROGRAM_FAILED',
+    `cannot ${doing}: ${program} ended with ${code}${text && `: ${text}`}`,
+  );
+}

@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import type { FileEdit, LaunchPlan } from '../plan/launch-plan.js';
 import { addon } from './addon.js';
 import { sealPlan } from './launch.js';
-import { describeNativeError } from './native-error.js';
+import { describeProgramFailure } from './native-error.js';
 import { programPath } from './programs.js';
-import type { NativeError } from './protocol.js';
 
 /** Undoes whatever a crash left of a run: mounts, cgroups, links, run directory. Safe to call at any time. */
 export async function teardown(plan: LaunchPlan): Promise<void> {
@@ -51,18 +49,5 @@ async function runSetup(
     child.once('close', (exit, signal) => resolve(signal ?? exit ?? 1));
   });
   if (code === 0) return;
-  throw describeFailure(doing, output, code);
-}
-
-function describeFailure(doing: string, output: string, code: number | string): TsctError {
-  const line = output.split('\n').find((l) => l.startsWith('{'));
-  if (line) {
-    const parsed = JSON.parse(line) as NativeError | { readonly error: NativeError };
-    return describeNativeError(doing, 'error' in parsed ? parsed.error : parsed);
-  }
-  const said = output.trim();
-  return new TsctError(
-    'TSCT_SETUP_FAILED',
-    `cannot ${doing}: tsct-setup ended with ${code}${said && `: ${said}`}`,
-  );
+  throw describeProgramFailure('tsct-setup', doing, output, code);
 }
