@@ -6,30 +6,14 @@ import { isErrno, TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { LAYER_FORMAT, type Layer, type LayerNote } from './layer.js';
 import { Pin, readPins, removePin } from './pin.js';
 import { layersInUse, namesIn } from './references.js';
 import type { StorageTools } from './tools.js';
 
-const LAYER_FORMAT = 1;
 /** Enough of a SHA-256 (128 bit) that two trees never meet; short, since mount options hold many of them. */
 const ID_LENGTH = 32;
 const TEMP_PREFIX = '.tmp-';
-
-/** .store/layers/ID/layer.json of a layer that came from outside; what a container wrote has none. */
-export interface Layer {
-  readonly format: typeof LAYER_FORMAT;
-  readonly id: string;
-  /** Where it is from, for people: `recipe debian`, `/srv/rootfs.tar.xz`. */
-  readonly origin: string;
-  readonly entries: number;
-  readonly sizeBytes: number;
-  readonly devices: number;
-  /** What was left behind on purpose, by name of the attribute. */
-  readonly stripped: readonly { readonly name: string; readonly count: number }[];
-  readonly createdMs: number;
-}
-
-export type LayerNote = Omit<Layer, 'format' | 'id' | 'createdMs'>;
 
 /**
  * The trees of a state root: .store/layers/ID/tree. Those from outside are named by their content, are made under a
