@@ -45,6 +45,17 @@ void make_room(NetlinkSocket& netlink, const InterfacePlan& plan) {
   }
 }
 
+void make_link(NetlinkSocket& netlink, const InterfacePlan& plan, pid_t inner) {
+  NetlinkRequest request = new_veth_request(plan, inner);
+  try {
+    netlink.run({request});
+  } catch (const SysError& e) {
+    if (e.err != EEXIST) throw;
+    make_room(netlink, plan);
+    netlink.run({request});
+  }
+}
+
 void load_tables_again(const NetworkPlan& plan) {
   for (const auto& network : plan.networks) {
     NetworkFiles files(network.run_dir);
@@ -98,14 +109,8 @@ void Connection::connect(pid_t inner) {
   in_stage([&] {
     for (const auto& interface : plan_.network.interfaces) {
       Link bridge = find_bridge(*netlink_, interface);
-      std::vector<NetlinkRequest> requests = veth_requests(interface, bridge, inner);
-      try {
-        netlink_->run(requests);
-      } catch (const SysError& e) {
-        if (e.err != EEXIST) throw;
-        make_room(*netlink_, interface);
-        netlink_->run(requests);
-      }
+      make_link(*netlink_, interface, inner);
+      netlink_->run(veth_requests(interface, bridge));
     }
     // Inner has a copy of the descriptors: closing ours alone would not let go.
     for (const auto& lock : locks_) ::flock(lock.get(), LOCK_UN);

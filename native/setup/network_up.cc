@@ -52,8 +52,14 @@ void forward(const std::vector<IpPrefix>& addresses) {
   }
 }
 
+// A start that was killed right after it had made it has given it no name, but an address.
+bool is_ours(const NetworkUse& network, const Link& link) {
+  bool just_made = link.is_nameless() && link.mac == network.mac;
+  return link.kind == "bridge" && (just_made || link.is_called(network.alt_name));
+}
+
 Link ours_or_refuse(const NetworkUse& network, Link link) {
-  if (link.kind == "bridge" && link.is_called(network.alt_name)) return link;
+  if (is_ours(network, link)) return link;
   refuse("make bridge", network.bridge,
          "a link of that name exists that is not of this network: " + link.description(), EEXIST);
 }
@@ -104,9 +110,11 @@ void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const N
   for (const char* name : {"ports.d", "hosts.d", "dhcp.d"})
     make_directories(files.path(name), "keep records of network");
   std::optional<Link> link = find_link(netlink, network.bridge);
-  bool make = !link;
-  if (link) ours_or_refuse(network, *link);
-  netlink.run(bridge_requests(network, make));
+  if (link)
+    ours_or_refuse(network, *link);
+  else
+    netlink.run({new_bridge_request(network)});
+  netlink.run(bridge_requests(network));
   Link bridge = expect_link(netlink, network.bridge, "make bridge");
   netlink.run(bridge_address_requests(network, bridge.index));
   forward(network.addresses);
@@ -123,7 +131,7 @@ bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const Net
                        [&](const InterfacePlan& plan) { return plan.host_name == name; });
   };
   std::optional<Link> bridge = find_link(netlink, network.bridge);
-  if (bridge && bridge->is_called(network.alt_name))
+  if (bridge && is_ours(network, *bridge))
     for (const Link& port : ports_of(netlink, *bridge))
       if (!ours(port.name)) return true;
   // Those of a bridge that was deleted under them.
@@ -137,7 +145,7 @@ void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const 
   NftRun tables(delete_tables(network));
   stop_keeper(network, cgroup);
   std::optional<Link> bridge = find_link(netlink, network.bridge);
-  if (bridge && bridge->is_called(network.alt_name)) netlink.run({delete_request(*bridge)});
+  if (bridge && is_ours(network, *bridge)) netlink.run({delete_request(*bridge)});
   tables.expect("delete tables of network", network.name);
   files.remove_all();
 }
