@@ -97,7 +97,8 @@ NetlinkRequest route_request(const RoutePlan& route, int index, const std::strin
   header.rtm_protocol = RTPROT_STATIC;
   header.rtm_scope = RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
-  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, header);
+  // Without NLM_F_EXCL: the link is up, and a router may have announced itself already.
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE, header);
   if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
   message.put(RTA_GATEWAY, route.via.bytes.data(), route.via.size());
   message.put_u32(RTA_OIF, static_cast<uint32_t>(index));

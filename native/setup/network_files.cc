@@ -132,12 +132,20 @@ std::vector<PortFile> NetworkFiles::ports() const {
 }
 
 void NetworkFiles::remove_all() const {
-  std::error_code error;
-  std::filesystem::remove_all(dir_, error);
+  std::error_code error, first;
+  for (const auto& entry : std::filesystem::directory_iterator(dir_, error)) {
+    if (entry.path().filename() == "lock") continue;
+    std::filesystem::remove_all(entry.path(), error);
+    if (error && !first) first = error;
+  }
+  if (first) {
+    errno = first.value();
+    fail(kStep, "unlink", dir_);
+  }
+  // Last: by the lock the rest is found again.
+  ::unlink(path("lock").c_str());
+  if (::rmdir(dir_.c_str()) < 0 && errno != ENOENT) fail(kStep, "rmdir", dir_);
   ::rmdir(dir_.substr(0, dir_.rfind('/')).c_str());  // with the last network
-  if (!error) return;
-  errno = error.value();
-  fail(kStep, "unlink", dir_);
 }
 
 }  // namespace tsct
