@@ -111,11 +111,18 @@ void NetworkFiles::remove_records(const std::string& key) const {
   for (const char* name : {"hosts.d", "dhcp.d"}) remove_file(path(name), key);
 }
 
-void NetworkFiles::write_port(const PortFile& port) const {
+UniqueFd NetworkFiles::write_port(const PortFile& port) const {
   put_file(path("ports.d"), port.link, port.rules);
+  std::string name = path("ports.d/" + port.link);
+  UniqueFd fd(check(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW), kStep, "open", name));
+  flock_fully(fd.get(), LOCK_SH, name);
+  return fd;
 }
 
 void NetworkFiles::remove_port(const std::string& link) const {
+  std::string name = path("ports.d/" + link);
+  UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd) flock_fully(fd.get(), LOCK_EX, name);
   remove_file(path("ports.d"), link);
 }
 

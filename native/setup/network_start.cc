@@ -60,7 +60,7 @@ void load_tables_again(const NetworkPlan& plan) {
   for (const auto& network : plan.networks) {
     NetworkFiles files(network.run_dir);
     UniqueFd exclusive = files.lock(LOCK_EX);
-    load_tables(network, files);
+    load_tables(network, files, exclusive);
   }
 }
 
@@ -75,13 +75,15 @@ void Connection::enter(const NetworkUse& network) {
     if (find_network(*netlink_, network, files)) {
       files.write_records(network, plan_.key);
       for (const auto& interface : plan_.network.interfaces)
-        if (interface.bridge == network.bridge) files.write_port({interface.host_name, interface.rules_add});
+        if (interface.bridge == network.bridge)
+          ports_.push_back(files.write_port({interface.host_name, interface.rules_add}));
       locks_.push_back(std::move(shared));
       return;
     }
     shared.reset();
     UniqueFd exclusive = files.lock(LOCK_EX);
-    if (!find_network(*netlink_, network, files)) bring_up_network(*netlink_, network, files, plan_.cgroup);
+    if (!find_network(*netlink_, network, files))
+      bring_up_network(*netlink_, network, files, plan_.cgroup, exclusive);
   }
 }
 
@@ -100,7 +102,10 @@ void Connection::prepare() {
     std::string rules;
     for (const auto& interface : plan_.network.interfaces)
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
-    rules_ = std::make_unique<NftRun>(rules);
+    std::vector<int> locks;
+    for (const auto& port : ports_) locks.push_back(port.get());
+    rules_ = std::make_unique<NftRun>(rules, locks);
+    ports_.clear();
   });
 }
 

@@ -97,15 +97,15 @@ std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& netwo
   return ours_or_refuse(network, *link);
 }
 
-void load_tables(const NetworkUse& network, const NetworkFiles& files) {
+void load_tables(const NetworkUse& network, const NetworkFiles& files, const UniqueFd& exclusive) {
   std::string text = network.ruleset;
   if (!text.empty() && text.back() != '\n') text += '\n';
   for (const auto& port : files.ports()) text += port.rules + "\n";
-  NftRun(text).expect("load rules of network", network.name);
+  NftRun(text, {exclusive.get()}).expect("load rules of network", network.name);
 }
 
 void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
-                      const CgroupPlan& cgroup) {
+                      const CgroupPlan& cgroup, const UniqueFd& exclusive) {
   files.clear_ruleset();
   for (const char* name : {"ports.d", "hosts.d", "dhcp.d"})
     make_directories(files.path(name), "keep records of network");
@@ -118,7 +118,7 @@ void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const N
   Link bridge = expect_link(netlink, network.bridge, "make bridge");
   netlink.run(bridge_address_requests(network, bridge.index));
   forward(network.addresses);
-  load_tables(network, files);
+  load_tables(network, files, exclusive);
   join_ports_again(netlink, bridge, files);
   if (!network.service.empty()) start_keeper(network, files, cgroup);
   files.set_ruleset(network.ruleset);
@@ -141,8 +141,8 @@ bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const Net
 }
 
 void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
-                       const CgroupPlan& cgroup) {
-  NftRun tables(delete_tables(network));
+                       const CgroupPlan& cgroup, const UniqueFd& exclusive) {
+  NftRun tables(delete_tables(network), {exclusive.get()});
   stop_keeper(network, cgroup);
   std::optional<Link> bridge = find_link(netlink, network.bridge);
   if (bridge && is_ours(network, *bridge)) netlink.run({delete_request(*bridge)});
