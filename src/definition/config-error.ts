@@ -1,5 +1,5 @@
 import { TsctError, TsctErrors } from '../base/errors.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../base/nearest.js';
 import { type Origin, SCHEMA } from './schema.js';
 
 /** More than this many is noise: the first ones are mended first. */
