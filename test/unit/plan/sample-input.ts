@@ -63,7 +63,10 @@ export function sampleInput(config: string, changes: Partial<PlanInput> = {}): P
       uuid: '6b5f1e0c-8f63-4c6e-9f0e-2f3f5a1c7d11',
       idBase: 1_000_000 - (1_000_000 % 65_536),
       idCount: 65_536,
+      macs: {},
+      addresses: {},
     },
+    networks: [],
     root: {
       isOverlay: true,
       layers: ['/var/lib/tsct/.store/layers/busybox-1/tree'],
