@@ -133,7 +133,7 @@ void kill_and_wait(const std::string& group) {
   UniqueFd events(::open((group + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
   if (!events) return;
   for (int round = 0; populated(events.get()); round++) {
-    if (round == 20) refuse("kill payload", group, "processes are left 10 s after SIGKILL", EBUSY);
+    if (round == 20) refuse("empty cgroup", group, "processes are left 10 s after SIGKILL", EBUSY);
     kill_group(group);
     pollfd p{events.get(), POLLPRI, 0};
     if (populated(events.get())) ::poll(&p, 1, 500);
@@ -208,6 +208,17 @@ void Cgroups::hand_over_payload() const {
 UniqueFd Cgroups::open_payload() const {
   return UniqueFd(
       check(::open(payload().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", payload()));
+}
+
+std::string make_host_group(const std::string& mount, const std::string& path) {
+  make_group(mount, path, false);
+  return mount + path;
+}
+
+void end_host_group(const std::string& path) {
+  kill_and_wait(path);
+  if (!remove_tree(path)) refuse("remove cgroup", path, "is not empty", EBUSY);
+  ::rmdir(parent_of(path).c_str());
 }
 
 void Cgroups::remove() const {

@@ -46,4 +46,10 @@ class Cgroups {
   std::vector<std::string> v1_;
 };
 
+// A group of the host's own processes, below a hierarchy's mount. Returns its path. Throws SysError.
+std::string make_host_group(const std::string& mount, const std::string& path);
+
+// Kills what is in it, waits for that, and removes it, and its parent if that is empty now. Throws SysError.
+void end_host_group(const std::string& path);
+
 }  // namespace tsct

@@ -9,6 +9,7 @@
 //     |--- kGroup {fd}, kGroupsAll -------------->|  `tasks` of each cgroup of v1: it enters them; then its
 //     |                                           |  cgroup namespace may be made
 //     |<-- kMounted {index, fd}, kMountedAll -----|  the cgroup2 of that namespace
+//     |--- kLinks ----------------------------->|  if the plan has any: it gives them addresses and routes
 //     |--- kTreeReady --------------------------->|  outer has built the tree and pivoted into it
 //     |<-- kConsole {fd} -------------------------|  pty master of the container's own devpts
 //     |<-- kArmed --------------------------------|  everything done, pdeathsig set
@@ -30,6 +31,7 @@ enum class Step : uint32_t {
   kMountedAll,
   kGroup,
   kGroupsAll,
+  kLinks,
   kTreeReady,
   kConsole,
   kArmed,

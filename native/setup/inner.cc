@@ -22,6 +22,7 @@
 #include "setup/keyring.h"
 #include "setup/limits.h"
 #include "setup/mounter.h"
+#include "setup/network.h"
 #include "setup/seccomp_file.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
@@ -140,6 +141,10 @@ void live(const LaunchPlan& plan, Channel& outer, const std::vector<sock_filter>
   // The groups it is in now are what /proc/1/cgroup calls "/" from here on (cgroup_namespaces(7)).
   check(::unshare(CLONE_NEWCGROUP), "make cgroup namespace", "unshare");
   run_cgroup_mounter(plan, outer);
+  if (!plan.network.interfaces.empty()) {
+    outer.expect(Step::kLinks);
+    configure_inside(plan.network);
+  }
   outer.expect(Step::kTreeReady);
   take_tree();
   {

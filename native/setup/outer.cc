@@ -17,6 +17,7 @@
 #include "setup/limits.h"
 #include "setup/mount.h"
 #include "setup/mounter.h"
+#include "setup/network.h"
 #include "setup/overlay.h"
 #include "setup/rootfs.h"
 #include "setup/seccomp.h"
@@ -114,6 +115,8 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   claim_id_range(plan, supervisor);
   cgroups.create();
   UniqueFd payload = cgroups.open_payload();
+  Connection connection(plan);
+  connection.prepare();
   raise_hard_limits(plan.rlimits);
   check(::unshare(CLONE_NEWNS), "leave host's mounts", "unshare");
   make_staging();
@@ -148,6 +151,11 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   stage_extra_overlays(plan, userns.get());
   to_inner.send(Step::kLayersReady);
   send_groups(cgroups, to_inner);
+  if (connection.wanted()) {
+    // While inner mounts.
+    connection.connect(pid);
+    to_inner.send(Step::kLinks);
+  }
 
   TreeParts parts;
   collect_mounts(to_inner, parts, root_mount);
@@ -157,6 +165,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   to_inner.send(Step::kTreeReady);
   supervisor.console(to_inner.expect(Step::kConsole).fd.get());
   to_inner.expect(Step::kArmed);
+  connection.finish();
   guard.pidfd = -1;  // from here the supervisor ends it
   to_inner.send(Step::kGo);
   await_exec(to_inner);

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "setup/network_plan.h"
+
 namespace tsct {
 
 constexpr int kPlanFormat = 1;
@@ -156,6 +158,7 @@ struct LaunchPlan {
   RestartPlan restart;
   std::vector<std::string> id_range_locks;
   std::string seccomp_cache_dir;
+  NetworkPlan network;
 
   uint32_t root_uid() const { return uid_mappings.at(0).host_id; }
   uint32_t root_gid() const { return gid_mappings.at(0).host_id; }

@@ -306,6 +306,7 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   restart.done();
   p.id_range_locks = r.get<Strings>("idRangeLocks");
   p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
+  if (r.has("network")) p.network = decode_network(r.object("network"));
   r.done();
 }
 

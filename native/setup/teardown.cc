@@ -4,6 +4,7 @@
 
 #include "setup/cgroup.h"
 #include "setup/id_range.h"
+#include "setup/network.h"
 #include "setup/volatile_root.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
@@ -31,6 +32,7 @@ void tear_down(const LaunchPlan& plan) {
   // Under systemd a dead supervisor's groups went with its unit.
   if (alive || !systemd) Cgroups(plan, ::getppid()).remove();
   remove_run_upper(plan.rootfs);  // after all that could still write to it
+  disconnect(plan);
   if (alive) return;
   remove_id_range_locks(plan);
   remove_run_dir(plan.run_dir);

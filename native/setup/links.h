@@ -1,0 +1,42 @@
+#pragma once
+// Network interfaces: what there is, and the messages that make, join, address and delete them.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "setup/network_plan.h"
+#include "sys/netlink.h"
+
+namespace tsct {
+
+struct Link {
+  int index = 0;
+  unsigned flags = 0;  // IFF_UP...
+  int master = 0;      // 0: none
+  std::string name, kind, alias;
+  std::vector<std::string> alt_names;
+
+  // Whether it was made by us for this: a second name is one on the whole host; where it was taken away, the
+  // alias still tells.
+  bool is_called(const std::string& alt_name) const;
+  // For an error: `bridge, "alias"`.
+  std::string description() const;
+};
+
+// By first or second name. Throws SysError.
+std::optional<Link> find_link(NetlinkSocket& netlink, const std::string& name);
+std::vector<Link> ports_of(NetlinkSocket& netlink, const Link& bridge);
+
+// All of them are carried out in order by one NetlinkSocket::run().
+std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network, bool make);
+std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, int index);
+std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge, pid_t peer);
+std::vector<NetlinkRequest> inside_requests(const InterfacePlan& plan, int index);
+NetlinkRequest join_request(const std::string& name, const Link& bridge);
+// Gone already counts as done.
+NetlinkRequest delete_request(const Link& link);
+
+// fe80::/64 with the interface identifier of a MAC (RFC 4291 appendix A).
+IpPrefix link_local(const Mac& mac);
+
+}  // namespace tsct

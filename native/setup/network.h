@@ -1,0 +1,50 @@
+#pragma once
+// The network of one container: what outer, inner and teardown each do of it. Errors have the stage
+// "network".
+//
+//   outer   prepare()     networks are there and stay; names, reservations and rules are on their way
+//           connect()     links, their far ends born in inner's namespace
+//   inner   configure_inside()
+//   outer   finish()      rules are in force
+//   after the end, or a crash at any of these: disconnect(), which goes by the plan alone
+#include <memory>
+#include <vector>
+
+#include "setup/nft.h"
+#include "setup/plan.h"
+#include "sys/netlink.h"
+#include "sys/unique_fd.h"
+
+namespace tsct {
+
+class Connection {
+ public:
+  explicit Connection(const LaunchPlan& plan);
+  bool wanted() const { return !plan_.network.interfaces.empty(); }
+
+  // In the host's mount namespace: what is started here stays there.
+  void prepare();
+  // `inner`: whose network namespace gets the links.
+  void connect(pid_t inner);
+  // Before init is released.
+  void finish();
+
+ private:
+  void enter(const NetworkUse& network);
+  void load_rules_again() const;
+
+  const LaunchPlan& plan_;
+  std::unique_ptr<NetlinkSocket> netlink_;
+  std::vector<UniqueFd> locks_;  // shared, until the links are ports of the bridges
+  std::unique_ptr<NftRun> rules_;
+  UniqueFd host_mounts_;
+};
+
+// Inside: addresses, up, routes.
+void configure_inside(const NetworkPlan& network);
+
+// Removes links, rules and records of this container, and each network whose last user it was. Goes on after
+// a failure and throws the first at the end.
+void disconnect(const LaunchPlan& plan);
+
+}  // namespace tsct

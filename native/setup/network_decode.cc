@@ -1,0 +1,166 @@
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include <cstdio>
+
+#include "setup/json_reader.h"
+#include "setup/network_plan.h"
+
+namespace tsct {
+namespace {
+
+constexpr size_t kAltNameBytesMax = 127;  // ALTIFNAMSIZ of <linux/if.h>, with its NUL
+
+// What dev_valid_name() of the kernel takes, and no more than what an argument of nft(8) stands unquoted.
+std::string link_name(JsonReader& r, const char* key) {
+  auto name = r.get<std::string>(key);
+  bool plain = !name.empty() && name.size() < IFNAMSIZ && name != "." && name != "..";
+  for (unsigned char c : name) plain = plain && c > ' ' && c < 0x7f && c != '/' && c != ':';
+  if (!plain) refuse("decode plan", r.where(key), "\"" + name + "\" cannot be the name of a link");
+  return name;
+}
+
+std::string alt_name(JsonReader& r) {
+  auto name = r.get<std::string>("altName");
+  if (name.empty() || name.size() > kAltNameBytesMax || name.find_first_of("/ \n") != std::string::npos)
+    refuse("decode plan", r.where("altName"), "\"" + name + "\" cannot be the second name of a link");
+  return name;
+}
+
+// It is joined with names and removed: never a directory that is somebody else's.
+std::string run_directory(JsonReader& r) {
+  auto path = r.get<std::string>("runDir");
+  if (path.empty() || path[0] != '/' || path.find("/.net/") == std::string::npos ||
+      path.find("/..") != std::string::npos)
+    refuse("decode plan", r.where("runDir"), "is not where networks keep their files");
+  return path;
+}
+
+Mac mac_address(JsonReader& r, const char* key) {
+  auto text = r.get<std::string>(key);
+  unsigned parts[6];
+  char after;
+  if (text.size() != 17 || sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2],
+                                  &parts[3], &parts[4], &parts[5], &after) != 6)
+    refuse("decode plan", r.where(key), "\"" + text + "\" is not a MAC address");
+  Mac mac;
+  for (size_t i = 0; i < mac.size(); i++) mac[i] = static_cast<uint8_t>(parts[i]);
+  if (mac[0] & 1 || mac == Mac{})
+    refuse("decode plan", r.where(key), "\"" + text + "\" is not the MAC address of one machine");
+  return mac;
+}
+
+IpAddress ip_address(const std::string& text, const std::string& where) {
+  IpAddress ip;
+  ip.text = text;
+  ip.family = text.find(':') == std::string::npos ? AF_INET : AF_INET6;
+  if (::inet_pton(ip.family, text.c_str(), ip.bytes.data()) != 1)
+    refuse("decode plan", where, "\"" + text + "\" is not an IP address");
+  return ip;
+}
+
+IpPrefix ip_prefix(const std::string& text, const std::string& where) {
+  IpPrefix prefix;
+  size_t slash = text.find('/');
+  if (slash == std::string::npos) refuse("decode plan", where, "\"" + text + "\" has no prefix length");
+  prefix.address = ip_address(text.substr(0, slash), where);
+  prefix.text = text;
+  std::string length = text.substr(slash + 1);
+  bool digits =
+      !length.empty() && length.size() <= 3 && length.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || std::stoul(length) > prefix.address.size() * 8)
+    refuse("decode plan", where, "\"" + text + "\" has no valid prefix length");
+  prefix.length = static_cast<uint8_t>(std::stoul(length));
+  return prefix;
+}
+
+std::vector<IpPrefix> addresses(JsonReader& r) {
+  std::vector<IpPrefix> out;
+  for (const auto& text : r.get<std::vector<std::string>>("addresses"))
+    out.push_back(ip_prefix(text, r.where("addresses")));
+  return out;
+}
+
+// IPv6 asks for 1280 (RFC 8200 section 5), IPv4 for 68.
+uint32_t mtu(JsonReader& r) {
+  if (!r.has("mtu")) return 0;
+  auto value = r.get<uint32_t>("mtu");
+  if (value < 68 || value > 65535) refuse("decode plan", r.where("mtu"), "is not from 68 to 65535 bytes");
+  return value;
+}
+
+NetworkUse decode_use(JsonReader& r) {
+  NetworkUse n;
+  n.name = r.get<std::string>("name");
+  n.bridge = link_name(r, "bridge");
+  n.alt_name = alt_name(r);
+  n.mac = mac_address(r, "mac");
+  n.addresses = addresses(r);
+  n.mtu = mtu(r);
+  n.run_dir = run_directory(r);
+  n.ruleset = r.get<std::string>("ruleset");
+  n.tables = r.get<std::vector<std::string>>("tables");
+  if (r.has("service")) {
+    JsonReader service = r.object("service");
+    n.service = service.get<std::vector<std::string>>("argv");
+    if (n.service.empty() || n.service[0].empty() || n.service[0][0] != '/')
+      refuse("decode plan", service.where("argv"), "does not begin with an absolute path");
+    service.done();
+  }
+  JsonReader records = r.object("records");
+  n.hosts = records.get<std::string>("hosts");
+  n.dhcp = records.get<std::string>("dhcp");
+  records.done();
+  return n;
+}
+
+InterfacePlan decode_interface(JsonReader& r) {
+  InterfacePlan i;
+  i.name = link_name(r, "name");
+  if (i.name == "lo") refuse("decode plan", r.where("name"), "is the loopback interface");
+  r.word("kind", {"bridge"});
+  i.host_name = link_name(r, "hostName");
+  i.alt_name = alt_name(r);
+  i.bridge = link_name(r, "bridge");
+  i.mac = mac_address(r, "mac");
+  if (r.has("hostMac")) i.host_mac = mac_address(r, "hostMac");
+  i.mtu = mtu(r);
+  i.addresses = addresses(r);
+  r.each("routes", [&](JsonReader& route) {
+    RoutePlan plan{ip_prefix(route.get<std::string>("to"), route.where("to")),
+                   ip_address(route.get<std::string>("via"), route.where("via"))};
+    if (plan.to.address.family != plan.via.family)
+      refuse("decode plan", route.where("via"), "is of another version of IP than the destination");
+    i.routes.push_back(std::move(plan));
+  });
+  if (r.has("rules")) {
+    JsonReader rules = r.object("rules");
+    i.rules_add = rules.get<std::string>("add");
+    i.rules_remove = rules.get<std::string>("remove");
+    rules.done();
+  }
+  return i;
+}
+
+}  // namespace
+
+size_t IpAddress::size() const {
+  return family == AF_INET ? 4 : 16;
+}
+
+NetworkPlan decode_network(JsonReader r) {
+  NetworkPlan plan;
+  r.each("networks", [&](JsonReader& n) { plan.networks.push_back(decode_use(n)); });
+  std::set<std::string> names, host_names;
+  r.each("interfaces", [&](JsonReader& i) {
+    plan.interfaces.push_back(decode_interface(i));
+    if (!names.insert(plan.interfaces.back().name).second)
+      refuse("decode plan", i.where("name"), "is there twice");
+    if (!host_names.insert(plan.interfaces.back().host_name).second)
+      refuse("decode plan", i.where("hostName"), "is there twice");
+  });
+  r.done();
+  return plan;
+}
+
+}  // namespace tsct

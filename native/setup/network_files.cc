@@ -1,0 +1,143 @@
+#include "setup/network_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+#include "sys/error.h"
+#include "sys/file.h"
+
+namespace tsct {
+namespace {
+
+constexpr const char* kStep = "keep records of network";
+
+// Whoever removed the network may have taken the file away between our open and flock.
+bool is_named(int fd, const std::string& path) {
+  struct stat held, named;
+  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+         held.st_dev == named.st_dev;
+}
+
+void flock_fully(int fd, int how, const std::string& path) {
+  int result;
+  do {
+    result = ::flock(fd, how);
+  } while (result < 0 && errno == EINTR);
+  check(result, "lock network", "flock", path);
+}
+
+// Seen whole or not at all. dnsmasq passes over names that begin with a dot.
+void put_file(const std::string& directory, const std::string& name, const std::string& text) {
+  std::string part = directory + "/." + name, whole = directory + "/" + name;
+  UniqueFd fd(check(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644), kStep,
+                    "open", part));
+  for (size_t at = 0; at < text.size();)
+    at += static_cast<size_t>(
+        check(::write(fd.get(), text.data() + at, text.size() - at), kStep, "write", part));
+  check(::rename(part.c_str(), whole.c_str()), kStep, "rename", whole);
+}
+
+void remove_file(const std::string& directory, const std::string& name) {
+  ::unlink((directory + "/." + name).c_str());
+  std::string whole = directory + "/" + name;
+  if (::unlink(whole.c_str()) < 0 && errno != ENOENT) fail(kStep, "unlink", whole);
+}
+
+}  // namespace
+
+UniqueFd NetworkFiles::lock_if_there(int how) const {
+  std::string name = path("lock");
+  for (;;) {
+    UniqueFd fd(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) {
+      if (errno == ENOENT) return fd;
+      fail("lock network", "open", name);
+    }
+    flock_fully(fd.get(), how, name);
+    if (is_named(fd.get(), name)) return fd;
+  }
+}
+
+UniqueFd NetworkFiles::lock(int how) const {
+  for (;;) {
+    if (UniqueFd fd = lock_if_there(how)) return fd;
+    std::string name = path("lock");
+    try {
+      make_directories(dir_, kStep);
+    } catch (const SysError& e) {
+      if (e.err != ENOENT) throw;  // as below, the directory above it
+    }
+    // Between the two the directory may be removed by the last user's end.
+    UniqueFd made(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!made && errno != ENOENT) fail("lock network", "open", name);
+  }
+}
+
+std::string NetworkFiles::ruleset() const {
+  try {
+    return read_file(AT_FDCWD, path("ruleset"), kStep);
+  } catch (const SysError& e) {
+    if (e.err != ENOENT) throw;
+    return "";
+  }
+}
+
+void NetworkFiles::set_ruleset(const std::string& text) const {
+  put_file(dir_, "ruleset", text);
+}
+
+void NetworkFiles::clear_ruleset() const {
+  remove_file(dir_, "ruleset");
+}
+
+void NetworkFiles::write_records(const NetworkUse& network, const std::string& key) const {
+  for (const auto& [name, text] : {std::pair{"hosts.d", network.hosts}, {"dhcp.d", network.dhcp}}) {
+    std::string directory = path(name);
+    if (text.empty())
+      remove_file(directory, key);
+    else
+      put_file(directory, key, text);
+  }
+}
+
+void NetworkFiles::remove_records(const std::string& key) const {
+  for (const char* name : {"hosts.d", "dhcp.d"}) remove_file(path(name), key);
+}
+
+void NetworkFiles::write_port(const PortFile& port) const {
+  put_file(path("ports.d"), port.link, port.rules);
+}
+
+void NetworkFiles::remove_port(const std::string& link) const {
+  remove_file(path("ports.d"), link);
+}
+
+std::vector<PortFile> NetworkFiles::ports() const {
+  std::vector<PortFile> out;
+  std::string directory = path("ports.d");
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
+  if (!dir && errno != ENOENT) fail(kStep, "opendir", directory);
+  while (dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+    if (entry->d_name[0] == '.') continue;
+    out.push_back({entry->d_name, read_file(::dirfd(dir.get()), entry->d_name, kStep)});
+  }
+  return out;
+}
+
+void NetworkFiles::remove_all() const {
+  std::error_code error;
+  std::filesystem::remove_all(dir_, error);
+  ::rmdir(dir_.substr(0, dir_.rfind('/')).c_str());  // with the last network
+  if (!error) return;
+  errno = error.value();
+  fail(kStep, "unlink", dir_);
+}
+
+}  // namespace tsct

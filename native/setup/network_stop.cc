@@ -1,0 +1,92 @@
+// An end's part of the network: by the plan alone, whatever has become of the start.
+#include <sys/file.h>
+
+#include <optional>
+
+#include "setup/keeper.h"
+#include "setup/network.h"
+#include "setup/network_up.h"
+#include "sys/error.h"
+
+namespace tsct {
+namespace {
+
+// Runs each step whatever became of the one before, and keeps the first failure.
+class Steps {
+ public:
+  template <class Fn>
+  void run(Fn&& step) {
+    try {
+      step();
+    } catch (SysError& e) {
+      if (e.stage.empty()) e.stage = "network";
+      if (!first_) first_ = e;
+    }
+  }
+  void done() const {
+    if (first_) throw *first_;
+  }
+
+ private:
+  std::optional<SysError> first_;
+};
+
+// The far end may be going already, with its namespace; deleted is deleted when this returns.
+void delete_link(NetlinkSocket& netlink, const InterfacePlan& plan) {
+  std::optional<Link> link = find_link(netlink, plan.host_name);
+  if (link && link->is_called(plan.alt_name)) netlink.run({delete_request(*link)});
+}
+
+std::string rules_to_remove(const NetworkPlan& plan, const NetworkUse& network) {
+  std::string text;
+  for (const auto& interface : plan.interfaces)
+    if (interface.bridge == network.bridge && !interface.rules_remove.empty())
+      text += interface.rules_remove + "\n";
+  return text;
+}
+
+void leave_network(NetlinkSocket& netlink, const LaunchPlan& plan, const NetworkUse& network, Steps& steps) {
+  const auto& interfaces = plan.network.interfaces;
+  NetworkFiles files(network.run_dir);
+  auto delete_links = [&] {
+    for (const auto& interface : interfaces)
+      if (interface.bridge == network.bridge) steps.run([&] { delete_link(netlink, interface); });
+  };
+  if (UniqueFd shared = files.lock_if_there(LOCK_SH)) {
+    for (const auto& interface : interfaces)
+      if (interface.bridge == network.bridge) steps.run([&] { files.remove_port(interface.host_name); });
+    steps.run([&] { files.remove_records(plan.key); });
+    bool others = true;
+    steps.run([&] { others = network_in_use(netlink, network, files, interfaces); });
+    // Beside the deletion of the link, which waits for the kernel. Where the tables are gone there is nothing
+    // to remove from them.
+    NftRun rules(others ? rules_to_remove(plan.network, network) : "");
+    delete_links();
+    rules.finish();
+    if (others) reload_service(files);
+  } else {
+    delete_links();
+  }
+  // Whoever deletes the last port sees that it was the last; a start holds the lock until it has one.
+  if (network_in_use(netlink, network, files, {})) return;
+  if (UniqueFd exclusive = files.lock_if_there(LOCK_EX)) {
+    if (!network_in_use(netlink, network, files, {})) take_down_network(netlink, network, files, plan.cgroup);
+  }
+}
+
+}  // namespace
+
+void disconnect(const LaunchPlan& plan) {
+  if (plan.network.interfaces.empty()) return;
+  Steps steps;
+  steps.run([&] {
+    NetlinkSocket netlink;
+    for (const auto& network : plan.network.networks)
+      steps.run([&] { leave_network(netlink, plan, network, steps); });
+    for (const auto& interface : plan.network.interfaces)
+      steps.run([&] { delete_link(netlink, interface); });  // those on bridges that are not ours
+  });
+  steps.done();
+}
+
+}  // namespace tsct

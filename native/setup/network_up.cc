@@ -1,0 +1,145 @@
+#include "setup/network_up.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "setup/keeper.h"
+#include "setup/nft.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+namespace tsct {
+namespace {
+
+constexpr const char* kForward = "turn on forwarding";
+
+bool reads(const std::string& path, char value) {
+  return read_file(AT_FDCWD, path, kForward).starts_with(value);
+}
+
+// A host that learns its routes from routers stops to listen once it forwards, unless told 2 (ip-sysctl.rst,
+// accept_ra): it would lose its own way out.
+void keep_learning_routes() {
+  const std::string all = "/proc/sys/net/ipv6/conf";
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(all.c_str()), ::closedir);
+  while (dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+    std::string name = entry->d_name;
+    if (name[0] == '.' || name == "all" || name == "default" || name == "lo") continue;
+    std::string path = all + "/" + name + "/accept_ra";
+    try {
+      if (reads(path, '1')) write_file(AT_FDCWD, path, "2", kForward);
+    } catch (const SysError& e) {
+      if (e.err != ENOENT) throw;  // the link is gone meanwhile
+    }
+  }
+}
+
+// Of the whole host: packets come back by whatever interface leads out. Never turned off again, since others
+// may have come to need it.
+void forward(const std::vector<IpPrefix>& addresses) {
+  bool ipv4 = false, ipv6 = false;
+  for (const auto& prefix : addresses) (prefix.address.family == AF_INET ? ipv4 : ipv6) = true;
+  const std::string v4 = "/proc/sys/net/ipv4/ip_forward", v6 = "/proc/sys/net/ipv6/conf/all/forwarding";
+  if (ipv4 && !reads(v4, '1')) write_file(AT_FDCWD, v4, "1", kForward);
+  if (ipv6 && !reads(v6, '1')) {
+    keep_learning_routes();
+    write_file(AT_FDCWD, v6, "1", kForward);
+  }
+}
+
+Link ours_or_refuse(const NetworkUse& network, Link link) {
+  if (link.kind == "bridge" && link.is_called(network.alt_name)) return link;
+  refuse("make bridge", network.bridge,
+         "a link of that name exists that is not of this network: " + link.description(), EEXIST);
+}
+
+Link expect_link(NetlinkSocket& netlink, const std::string& name, const char* step) {
+  std::optional<Link> link = find_link(netlink, name);
+  if (!link) refuse(step, name, "it went away again", ENODEV);
+  return *link;
+}
+
+// After the bridge was deleted under them.
+void join_ports_again(NetlinkSocket& netlink, const Link& bridge, const NetworkFiles& files) {
+  for (const auto& port : files.ports()) {
+    std::optional<Link> link = find_link(netlink, port.link);
+    if (link && link->kind == "veth" && link->master == 0 && !link->alias.empty())
+      netlink.run({join_request(port.link, bridge)});
+  }
+}
+
+std::string delete_tables(const NetworkUse& network) {
+  std::string text;
+  // Made first, if need be: to delete what is not there is an error.
+  for (const auto& table : network.tables) text += "table " + table + "\ndelete table " + table + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& network,
+                                 const NetworkFiles& files) {
+  if (files.ruleset() != network.ruleset) return {};
+  if (!network.service.empty() && !keeper_alive(files)) return {};
+  std::optional<Link> link = find_link(netlink, network.bridge);
+  if (!link || !(link->flags & IFF_UP)) return {};
+  return ours_or_refuse(network, *link);
+}
+
+void load_tables(const NetworkUse& network, const NetworkFiles& files) {
+  std::string text = network.ruleset;
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  for (const auto& port : files.ports()) text += port.rules + "\n";
+  NftRun(text).expect("load rules of network", network.name);
+}
+
+void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                      const CgroupPlan& cgroup) {
+  files.clear_ruleset();
+  for (const char* name : {"ports.d", "hosts.d", "dhcp.d"})
+    make_directories(files.path(name), "keep records of network");
+  std::optional<Link> link = find_link(netlink, network.bridge);
+  bool make = !link;
+  if (link) ours_or_refuse(network, *link);
+  netlink.run(bridge_requests(network, make));
+  Link bridge = expect_link(netlink, network.bridge, "make bridge");
+  netlink.run(bridge_address_requests(network, bridge.index));
+  forward(network.addresses);
+  load_tables(network, files);
+  join_ports_again(netlink, bridge, files);
+  if (!network.service.empty()) start_keeper(network, files, cgroup);
+  files.set_ruleset(network.ruleset);
+}
+
+bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                    const std::vector<InterfacePlan>& except) {
+  auto ours = [&](const std::string& name) {
+    return std::any_of(except.begin(), except.end(),
+                       [&](const InterfacePlan& plan) { return plan.host_name == name; });
+  };
+  std::optional<Link> bridge = find_link(netlink, network.bridge);
+  if (bridge && bridge->is_called(network.alt_name))
+    for (const Link& port : ports_of(netlink, *bridge))
+      if (!ours(port.name)) return true;
+  // Those of a bridge that was deleted under them.
+  for (const auto& port : files.ports())
+    if (!ours(port.link) && find_link(netlink, port.link)) return true;
+  return false;
+}
+
+void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                       const CgroupPlan& cgroup) {
+  NftRun tables(delete_tables(network));
+  stop_keeper(network, cgroup);
+  std::optional<Link> bridge = find_link(netlink, network.bridge);
+  if (bridge && bridge->is_called(network.alt_name)) netlink.run({delete_request(*bridge)});
+  tables.expect("delete tables of network", network.name);
+  files.remove_all();
+}
+
+}  // namespace tsct

@@ -1,0 +1,30 @@
+#pragma once
+// One network of tsct on the host: bridge, addresses, forwarding, tables, service.
+#include <optional>
+
+#include "setup/links.h"
+#include "setup/network_files.h"
+#include "setup/plan.h"
+
+namespace tsct {
+
+// Its bridge, if all of it is up and as the plan has it. Under a lock of the network.
+std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& network,
+                                 const NetworkFiles& files);
+
+// Makes what is missing of it, and joins what runs already. Under the exclusive lock.
+void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                      const CgroupPlan& cgroup);
+
+// All tables with the rules of all that runs, as one change. Under the exclusive lock.
+void load_tables(const NetworkUse& network, const NetworkFiles& files);
+
+// Removes the whole of it. Under the exclusive lock, and with nobody on it.
+void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                       const CgroupPlan& cgroup);
+
+// Whether a container other than those whose links are `except` is on it.
+bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                    const std::vector<InterfacePlan>& except);
+
+}  // namespace tsct
