@@ -8,7 +8,8 @@ export const DOMAIN = 'tsct';
 
 /**
  * dnsmasq(8) for one network, in the foreground: answers only what it has a record of, takes no name from a guest,
- * keeps nothing on disk. Records are files that it watches: nobody has to tell it.
+ * keeps nothing on disk. Records are files that it watches: nobody has to tell it. What its advertisements say of IPv6
+ * addresses counts for the ones that tsct gave, too: they have to be for ever.
  * @param runDir of the network: hosts.d and dhcp.d are in it.
  */
 export function dnsmasqArgv(
@@ -39,7 +40,7 @@ export function dnsmasqArgv(
     `--dhcp-hostsdir=${join(runDir, 'dhcp.d')}`,
     `--dhcp-range=${networkOf(ipv4).text},static,${netmask(ipv4)},1h`,
     '--enable-ra',
-    `--dhcp-range=${networkOf(ipv6).text},ra-only,${ipv6.length},1h`,
+    `--dhcp-range=${networkOf(ipv6).text},ra-only,${ipv6.length},infinite`,
     `--dhcp-option=option:domain-search,${DOMAIN}`,
   ];
 }

@@ -94,7 +94,7 @@ function inetTable({ bridge, ipv4, ipv6 }: RuledNetwork): string {
   }
   # The host's own connections to itself are relayed where they go to 127/8 or ::1: they cannot leave it.
   chain own {
-    type nat hook output priority dstnat; policy accept;
+    type nat hook output priority -100; policy accept;
     ip daddr != 127.0.0.0/8 fib daddr type local jump published
     ip6 daddr != ::1 fib daddr type local jump published
   }
