@@ -61,7 +61,7 @@ export interface NamedInterface {
  * Internet must not be taken for it.
  */
 export function hostsRecord(container: string, interfaces: readonly NamedInterface[]): string {
-  const names = container.includes('.') ? `${container}.${DOMAIN}` : `${container} ${container}.${DOMAIN}`;
+  const names = container.includes('.') ? `${container}.${DOMAIN}` : `${container}.${DOMAIN} ${container}`;
   return interfaces.flatMap(({ addresses }) => addresses.map(({ text }) => `${text} ${names}\n`)).join('');
 }
 
