@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -136,7 +135,8 @@ void start_child() {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // No pdeathsig: dnsmasq would lose it by changing its ids. If this process is killed it goes on to serve;
+    // the next keeper's start, and the network's end, empty the group of both.
     execv(keeper.command[0], keeper.command);
     _exit(127);
   }

@@ -102,6 +102,7 @@ void start_keeper(const NetworkUse& network, const NetworkFiles& files, const Cg
     for (const auto& word : keeper_command(network)) arguments.push_back(word);
     run_launch(std::move(arguments), output.get(), log.get());
   } else {
+    end_host_group(cgroup.unified_mount + group_path(network));  // what a killed one has left
     std::string group = make_host_group(cgroup.unified_mount, group_path(network));
     UniqueFd fd(check(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), kStep, "open", group));
     spawn(keeper_command(network), output.get(), log.get(), fd.get());

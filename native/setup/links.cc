@@ -43,6 +43,8 @@ Link read_link(std::string_view answer) {
     if (type == IFLA_IFNAME) link.name = attribute_text(value);
     if (type == IFLA_IFALIAS) link.alias = attribute_text(value);
     if (type == IFLA_MASTER) link.master = static_cast<int>(attribute_u32(value));
+    if (type == IFLA_ADDRESS && value.size() == link.mac.size())
+      memcpy(link.mac.data(), value.data(), value.size());
     if (type == IFLA_LINKINFO) read_info(value, link);
     if (type == IFLA_PROP_LIST)
       for_each_attribute(
@@ -95,7 +97,8 @@ NetlinkRequest route_request(const RoutePlan& route, int index, const std::strin
   header.rtm_protocol = RTPROT_STATIC;
   header.rtm_scope = RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
-  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, header);
+  // Without NLM_F_EXCL: the link is up, and a router may have announced itself already.
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE, header);
   if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
   message.put(RTA_GATEWAY, route.via.bytes.data(), route.via.size());
   message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
@@ -155,20 +158,23 @@ IpPrefix link_local(const Mac& mac) {
   return prefix;
 }
 
-std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network, bool make) {
-  std::vector<NetlinkRequest> requests;
-  if (make) {
-    NetlinkMessage made(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
-    made.put_text(IFLA_IFNAME, network.bridge).put(IFLA_ADDRESS, network.mac.data(), network.mac.size());
-    made.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "bridge").end_nest();
-    requests.push_back({std::move(made), "make bridge", network.bridge});
-    requests.push_back(name_request(network.bridge, network.alt_name));
-  }
+NetlinkRequest new_bridge_request(const NetworkUse& network) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.put_text(IFLA_IFNAME, network.bridge).put(IFLA_ADDRESS, network.mac.data(), network.mac.size());
+  message.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "bridge").end_nest();
+  return {std::move(message), "make bridge", network.bridge};
+}
+
+std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network) {
   NetlinkMessage set(RTM_SETLINK, 0, up_header());
   set.put_text(IFLA_IFNAME, network.bridge).put_text(IFLA_IFALIAS, network.alt_name);
   set.put(IFLA_ADDRESS, network.mac.data(), network.mac.size());
   if (network.mtu) set.put_u32(IFLA_MTU, network.mtu);
   put_no_own_address(set);
+  NetlinkRequest name = name_request(network.bridge, network.alt_name);
+  name.taken = {EEXIST};  // it has it
+  std::vector<NetlinkRequest> requests;
+  requests.push_back(std::move(name));
   requests.push_back({std::move(set), "set up bridge", network.bridge});
   return requests;
 }
@@ -183,9 +189,9 @@ std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, i
   return requests;
 }
 
-std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge, pid_t peer) {
-  // The other end is born in the container's namespace: moving it there later would wait for an RCU grace
-  // period. It is down and without address until inner comes to it.
+NetlinkRequest new_veth_request(const InterfacePlan& plan, pid_t peer) {
+  // Moving the other end there later would wait for an RCU grace period. It is down and without address until
+  // inner comes to it.
   NetlinkMessage made(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
   made.put_text(IFLA_IFNAME, plan.host_name);
   if (plan.host_mac) made.put(IFLA_ADDRESS, plan.host_mac->data(), plan.host_mac->size());
@@ -197,8 +203,11 @@ std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link&
   made.put_u32(IFLA_NET_NS_PID, static_cast<uint32_t>(peer));
   if (plan.mtu) made.put_u32(IFLA_MTU, plan.mtu);
   made.end_nest().end_nest().end_nest();
+  return {std::move(made), "make link", plan.host_name};
+}
+
+std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge) {
   std::vector<NetlinkRequest> requests;
-  requests.push_back({std::move(made), "make link", plan.host_name});
   requests.push_back(name_request(plan.host_name, plan.alt_name));
   NetlinkMessage set(RTM_SETLINK, 0, up_header());
   set.put_text(IFLA_IFNAME, plan.host_name).put_text(IFLA_IFALIAS, plan.alt_name);

@@ -13,12 +13,14 @@ struct Link {
   int index = 0;
   unsigned flags = 0;  // IFF_UP...
   int master = 0;      // 0: none
+  Mac mac = {};
   std::string name, kind, alias;
   std::vector<std::string> alt_names;
 
   // Whether it was made by us for this: a second name is one on the whole host; where it was taken away, the
   // alias still tells.
   bool is_called(const std::string& alt_name) const;
+  bool is_nameless() const { return alias.empty() && alt_names.empty(); }
   // For an error: `bridge, "alias"`.
   std::string description() const;
 };
@@ -27,10 +29,14 @@ struct Link {
 std::optional<Link> find_link(NetlinkSocket& netlink, const std::string& name);
 std::vector<Link> ports_of(NetlinkSocket& netlink, const Link& bridge);
 
-// All of them are carried out in order by one NetlinkSocket::run().
-std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network, bool make);
+// A list is for one NetlinkSocket::run(). What makes a link is sent by itself: a batch goes on after a
+// failure, and would name and join somebody else's link of that name.
+NetlinkRequest new_bridge_request(const NetworkUse& network);
+std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network);
 std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, int index);
-std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge, pid_t peer);
+// The other end is born in the network namespace of process `peer`.
+NetlinkRequest new_veth_request(const InterfacePlan& plan, pid_t peer);
+std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge);
 std::vector<NetlinkRequest> inside_requests(const InterfacePlan& plan, int index);
 NetlinkRequest join_request(const std::string& name, const Link& bridge);
 // Gone already counts as done.

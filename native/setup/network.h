@@ -36,6 +36,7 @@ class Connection {
   const LaunchPlan& plan_;
   std::unique_ptr<NetlinkSocket> netlink_;
   std::vector<UniqueFd> locks_;  // shared, until the links are ports of the bridges
+  std::vector<UniqueFd> ports_;  // locked until their rules are in force
   std::unique_ptr<NftRun> rules_;
   UniqueFd host_mounts_;
 };

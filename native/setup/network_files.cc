@@ -111,11 +111,18 @@ void NetworkFiles::remove_records(const std::string& key) const {
   for (const char* name : {"hosts.d", "dhcp.d"}) remove_file(path(name), key);
 }
 
-void NetworkFiles::write_port(const PortFile& port) const {
+UniqueFd NetworkFiles::write_port(const PortFile& port) const {
   put_file(path("ports.d"), port.link, port.rules);
+  std::string name = path("ports.d/" + port.link);
+  UniqueFd fd(check(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW), kStep, "open", name));
+  flock_fully(fd.get(), LOCK_SH, name);
+  return fd;
 }
 
 void NetworkFiles::remove_port(const std::string& link) const {
+  std::string name = path("ports.d/" + link);
+  UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd) flock_fully(fd.get(), LOCK_EX, name);
   remove_file(path("ports.d"), link);
 }
 
@@ -132,12 +139,20 @@ std::vector<PortFile> NetworkFiles::ports() const {
 }
 
 void NetworkFiles::remove_all() const {
-  std::error_code error;
-  std::filesystem::remove_all(dir_, error);
+  std::error_code error, first;
+  for (const auto& entry : std::filesystem::directory_iterator(dir_, error)) {
+    if (entry.path().filename() == "lock") continue;
+    std::filesystem::remove_all(entry.path(), error);
+    if (error && !first) first = error;
+  }
+  if (first) {
+    errno = first.value();
+    fail(kStep, "unlink", dir_);
+  }
+  // Last: by the lock the rest is found again.
+  ::unlink(path("lock").c_str());
+  if (::rmdir(dir_.c_str()) < 0 && errno != ENOENT) fail(kStep, "rmdir", dir_);
   ::rmdir(dir_.substr(0, dir_.rfind('/')).c_str());  // with the last network
-  if (!error) return;
-  errno = error.value();
-  fail(kStep, "unlink", dir_);
 }
 
 }  // namespace tsct

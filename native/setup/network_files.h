@@ -34,7 +34,9 @@ class NetworkFiles {
 
   void write_records(const NetworkUse& network, const std::string& key) const;
   void remove_records(const std::string& key) const;
-  void write_port(const PortFile& port) const;
+  // Returns it locked, for who puts the rules in force to hold.
+  UniqueFd write_port(const PortFile& port) const;
+  // Waits for who holds it.
   void remove_port(const std::string& link) const;
   std::vector<PortFile> ports() const;
 

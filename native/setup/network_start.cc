@@ -45,11 +45,22 @@ void make_room(NetlinkSocket& netlink, const InterfacePlan& plan) {
   }
 }
 
+void make_link(NetlinkSocket& netlink, const InterfacePlan& plan, pid_t inner) {
+  NetlinkRequest request = new_veth_request(plan, inner);
+  try {
+    netlink.run({request});
+  } catch (const SysError& e) {
+    if (e.err != EEXIST) throw;
+    make_room(netlink, plan);
+    netlink.run({request});
+  }
+}
+
 void load_tables_again(const NetworkPlan& plan) {
   for (const auto& network : plan.networks) {
     NetworkFiles files(network.run_dir);
     UniqueFd exclusive = files.lock(LOCK_EX);
-    load_tables(network, files);
+    load_tables(network, files, exclusive);
   }
 }
 
@@ -64,13 +75,15 @@ void Connection::enter(const NetworkUse& network) {
     if (find_network(*netlink_, network, files)) {
       files.write_records(network, plan_.key);
       for (const auto& interface : plan_.network.interfaces)
-        if (interface.bridge == network.bridge) files.write_port({interface.host_name, interface.rules_add});
+        if (interface.bridge == network.bridge)
+          ports_.push_back(files.write_port({interface.host_name, interface.rules_add}));
       locks_.push_back(std::move(shared));
       return;
     }
     shared.reset();
     UniqueFd exclusive = files.lock(LOCK_EX);
-    if (!find_network(*netlink_, network, files)) bring_up_network(*netlink_, network, files, plan_.cgroup);
+    if (!find_network(*netlink_, network, files))
+      bring_up_network(*netlink_, network, files, plan_.cgroup, exclusive);
   }
 }
 
@@ -89,7 +102,10 @@ void Connection::prepare() {
     std::string rules;
     for (const auto& interface : plan_.network.interfaces)
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
-    rules_ = std::make_unique<NftRun>(rules);
+    std::vector<int> locks;
+    for (const auto& port : ports_) locks.push_back(port.get());
+    rules_ = std::make_unique<NftRun>(rules, locks);
+    ports_.clear();
   });
 }
 
@@ -98,14 +114,8 @@ void Connection::connect(pid_t inner) {
   in_stage([&] {
     for (const auto& interface : plan_.network.interfaces) {
       Link bridge = find_bridge(*netlink_, interface);
-      std::vector<NetlinkRequest> requests = veth_requests(interface, bridge, inner);
-      try {
-        netlink_->run(requests);
-      } catch (const SysError& e) {
-        if (e.err != EEXIST) throw;
-        make_room(*netlink_, interface);
-        netlink_->run(requests);
-      }
+      make_link(*netlink_, interface, inner);
+      netlink_->run(veth_requests(interface, bridge));
     }
     // Inner has a copy of the descriptors: closing ours alone would not let go.
     for (const auto& lock : locks_) ::flock(lock.get(), LOCK_UN);

@@ -60,7 +60,7 @@ void leave_network(NetlinkSocket& netlink, const LaunchPlan& plan, const Network
     steps.run([&] { others = network_in_use(netlink, network, files, interfaces); });
     // Beside the deletion of the link, which waits for the kernel. Where the tables are gone there is nothing
     // to remove from them.
-    NftRun rules(others ? rules_to_remove(plan.network, network) : "");
+    NftRun rules(others ? rules_to_remove(plan.network, network) : "", {shared.get()});
     delete_links();
     rules.finish();
     if (others) reload_service(files);
@@ -70,7 +70,8 @@ void leave_network(NetlinkSocket& netlink, const LaunchPlan& plan, const Network
   // Whoever deletes the last port sees that it was the last; a start holds the lock until it has one.
   if (network_in_use(netlink, network, files, {})) return;
   if (UniqueFd exclusive = files.lock_if_there(LOCK_EX)) {
-    if (!network_in_use(netlink, network, files, {})) take_down_network(netlink, network, files, plan.cgroup);
+    if (!network_in_use(netlink, network, files, {}))
+      take_down_network(netlink, network, files, plan.cgroup, exclusive);
   }
 }
 

@@ -52,8 +52,14 @@ void forward(const std::vector<IpPrefix>& addresses) {
   }
 }
 
+// A start that was killed right after it had made it has given it no name, but an address.
+bool is_ours(const NetworkUse& network, const Link& link) {
+  bool just_made = link.is_nameless() && link.mac == network.mac;
+  return link.kind == "bridge" && (just_made || link.is_called(network.alt_name));
+}
+
 Link ours_or_refuse(const NetworkUse& network, Link link) {
-  if (link.kind == "bridge" && link.is_called(network.alt_name)) return link;
+  if (is_ours(network, link)) return link;
   refuse("make bridge", network.bridge,
          "a link of that name exists that is not of this network: " + link.description(), EEXIST);
 }
@@ -91,26 +97,28 @@ std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& netwo
   return ours_or_refuse(network, *link);
 }
 
-void load_tables(const NetworkUse& network, const NetworkFiles& files) {
+void load_tables(const NetworkUse& network, const NetworkFiles& files, const UniqueFd& exclusive) {
   std::string text = network.ruleset;
   if (!text.empty() && text.back() != '\n') text += '\n';
   for (const auto& port : files.ports()) text += port.rules + "\n";
-  NftRun(text).expect("load rules of network", network.name);
+  NftRun(text, {exclusive.get()}).expect("load rules of network", network.name);
 }
 
 void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
-                      const CgroupPlan& cgroup) {
+                      const CgroupPlan& cgroup, const UniqueFd& exclusive) {
   files.clear_ruleset();
   for (const char* name : {"ports.d", "hosts.d", "dhcp.d"})
     make_directories(files.path(name), "keep records of network");
   std::optional<Link> link = find_link(netlink, network.bridge);
-  bool make = !link;
-  if (link) ours_or_refuse(network, *link);
-  netlink.run(bridge_requests(network, make));
+  if (link)
+    ours_or_refuse(network, *link);
+  else
+    netlink.run({new_bridge_request(network)});
+  netlink.run(bridge_requests(network));
   Link bridge = expect_link(netlink, network.bridge, "make bridge");
   netlink.run(bridge_address_requests(network, bridge.index));
   forward(network.addresses);
-  load_tables(network, files);
+  load_tables(network, files, exclusive);
   join_ports_again(netlink, bridge, files);
   if (!network.service.empty()) start_keeper(network, files, cgroup);
   files.set_ruleset(network.ruleset);
@@ -123,7 +131,7 @@ bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const Net
                        [&](const InterfacePlan& plan) { return plan.host_name == name; });
   };
   std::optional<Link> bridge = find_link(netlink, network.bridge);
-  if (bridge && bridge->is_called(network.alt_name))
+  if (bridge && is_ours(network, *bridge))
     for (const Link& port : ports_of(netlink, *bridge))
       if (!ours(port.name)) return true;
   // Those of a bridge that was deleted under them.
@@ -133,11 +141,11 @@ bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const Net
 }
 
 void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
-                       const CgroupPlan& cgroup) {
-  NftRun tables(delete_tables(network));
+                       const CgroupPlan& cgroup, const UniqueFd& exclusive) {
+  NftRun tables(delete_tables(network), {exclusive.get()});
   stop_keeper(network, cgroup);
   std::optional<Link> bridge = find_link(netlink, network.bridge);
-  if (bridge && bridge->is_called(network.alt_name)) netlink.run({delete_request(*bridge)});
+  if (bridge && is_ours(network, *bridge)) netlink.run({delete_request(*bridge)});
   tables.expect("delete tables of network", network.name);
   files.remove_all();
 }

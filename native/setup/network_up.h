@@ -14,14 +14,14 @@ std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& netwo
 
 // Makes what is missing of it, and joins what runs already. Under the exclusive lock.
 void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
-                      const CgroupPlan& cgroup);
+                      const CgroupPlan& cgroup, const UniqueFd& exclusive);
 
 // All tables with the rules of all that runs, as one change. Under the exclusive lock.
-void load_tables(const NetworkUse& network, const NetworkFiles& files);
+void load_tables(const NetworkUse& network, const NetworkFiles& files, const UniqueFd& exclusive);
 
 // Removes the whole of it. Under the exclusive lock, and with nobody on it.
 void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
-                       const CgroupPlan& cgroup);
+                       const CgroupPlan& cgroup, const UniqueFd& exclusive);
 
 // Whether a container other than those whose links are `except` is on it.
 bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,

@@ -1,5 +1,6 @@
 #include "setup/nft.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -36,7 +37,7 @@ std::string one_line(const std::string& text) {
   return out.empty() ? text.substr(0, text.find('\n')) : out.substr(0, kSaidBytesMax);
 }
 
-[[noreturn]] void exec_nft(int input, int output) {
+[[noreturn]] void exec_nft(int input, int output, const std::vector<int>& locks) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -47,6 +48,7 @@ std::string one_line(const std::string& text) {
   if (::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0) {
     // The hand-over socket is not for it (fd 3 is open across exec).
     ::close(3);
+    for (int lock : locks) ::fcntl(lock, F_SETFD, 0);
     for (const char* program : kPrograms) ::execve(program, argv, env);
   }
   ::_exit(kNotThere);
@@ -54,7 +56,7 @@ std::string one_line(const std::string& text) {
 
 }  // namespace
 
-NftRun::NftRun(const std::string& text) {
+NftRun::NftRun(const std::string& text, const std::vector<int>& locks) {
   if (text.empty()) {
     done_ = true;
     return;
@@ -67,7 +69,7 @@ NftRun::NftRun(const std::string& text) {
   ::lseek(input.get(), 0, SEEK_SET);
   output_ = file_in_memory("tsct-nft-output");
   pid_ = ::vfork();
-  if (pid_ == 0) exec_nft(input.get(), output_.get());
+  if (pid_ == 0) exec_nft(input.get(), output_.get(), locks);
   check(pid_, kStep, "vfork");
 }
 

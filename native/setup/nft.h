@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "sys/unique_fd.h"
 
@@ -12,7 +13,9 @@ class NftRun {
  public:
   // Started here; nothing is run for an empty text. It sees the mounts of whoever starts it: before those of
   // the container are made. Throws SysError.
-  explicit NftRun(const std::string& text);
+  // If this process is killed, what nft has begun may still come about: it holds `locks` until its end, so
+  // that whoever undoes it waits for that.
+  NftRun(const std::string& text, const std::vector<int>& locks);
   NftRun(const NftRun&) = delete;
   NftRun& operator=(const NftRun&) = delete;
   ~NftRun();

@@ -185,7 +185,8 @@ void forget_run(Supervisor& s) {
     unlinkat(s.run_dir, "control", 0);
     unlinkat(s.run_dir, "plan.json", 0);
     unlinkat(s.run_dir, "lock", 0);
-    rmdir(s.setting("run_dir"));
+    // The directory is what the next command knows by that something is left to undo.
+    if (!s.left_over) rmdir(s.setting("run_dir"));
   }
   if (s.failed) report_failure(s);
   Line line, exit;
@@ -349,6 +350,7 @@ void on_child(Supervisor& s) {
     if (info.si_pid == s.setup_pid) {
       s.setup_pid = 0;
       if (s.tearing_down) {
+        s.left_over = info.si_code != CLD_EXITED || info.si_status != 0;
         after_teardown(s);
         continue;
       }

@@ -29,6 +29,7 @@ struct Supervisor {
   int setup_socket = -1;
   pid_t setup_pid = 0;
   bool tearing_down = false;
+  bool left_over = false;  // the last teardown could not undo everything
 
   // Settings, as handed by the first tsct-setup; text stays here.
   char settings[kMessageBytesMax];

@@ -33,6 +33,8 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it took too long',
   EMFILE: 'more files would have to be open than ulimit -n allows',
   ENOTEMPTY: 'not empty',
+  ENODEV: 'no such device',
+  ENETUNREACH: 'out of reach of every address of the interface',
   ENOTTY: 'this file system does not have the call',
 };
 
@@ -49,6 +51,44 @@ const HINTS: readonly Rule[] = [
     step: /^(find|exec)\b.*init|^exec/,
     errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
+  },
+  {
+    step: /^run nft/,
+    errno: ['ENOENT'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'networks of tsct need nft(8), Debian package nftables; Network.Private=yes does without',
+  },
+  {
+    step: /^start service of network/,
+    errno: ['ENOENT', 'EACCES'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'networks of tsct need dnsmasq(8), Debian package dnsmasq-base; Network.Private=yes does without',
+  },
+  {
+    step: /^make (bridge|link)/,
+    errno: ['EEXIST'],
+    exitCode: ExitCode.WrongState,
+    hint: 'see who made it with ip -d link; then rename it, delete it, or take another network',
+  },
+  {
+    step: /^make (bridge|link)/,
+    errno: ['EOPNOTSUPP', 'ENODEV'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs bridge and veth: see tsct check',
+  },
+  {
+    step: /^join link to bridge/,
+    errno: ['ENODEV'],
+    hint: 'make the bridge first, or name a network of tsct: Network.eth0.Network=tsct0',
+  },
+  {
+    step: /^turn on forwarding/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'let whoever may write there set net.ipv4.ip_forward=1 and net.ipv6.conf.all.forwarding=1',
+  },
+  {
+    step: /^load rules/,
+    hint: 'the kernel needs nf_tables with NAT, see tsct check; nft -c -f shows more',
   },
   {
     step: /^limit size/,

@@ -201,11 +201,14 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
   NetlinkSocket netlink;
   CHECK_FALSE(find_link(netlink, network.bridge));
 
-  netlink.run(bridge_requests(network, true));
+  netlink.run({new_bridge_request(network)});
+  netlink.run(bridge_requests(network));
+  netlink.run(bridge_requests(network));  // as often as one likes
   std::optional<Link> bridge = find_link(netlink, network.alt_name);
   REQUIRE(bridge);
   CHECK(bridge->name == network.bridge);
   CHECK(bridge->kind == "bridge");
+  CHECK(bridge->mac == network.mac);
   CHECK(bridge->alias == network.alt_name);
   CHECK(bridge->is_called(network.alt_name));
   CHECK_FALSE(bridge->is_called("tsct-net-other"));
@@ -216,7 +219,7 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
   CHECK((ipv6_flags("fd770000000000000000000000000001", network.bridge) & kTentative) == 0);
   CHECK((ipv6_flags("fe8000000000000000005efffe000001", network.bridge) & kTentative) == 0);
   try {
-    netlink.run(bridge_requests(network, true));
+    netlink.run({new_bridge_request(network)});
     FAIL("made twice");
   } catch (const SysError& e) {
     CHECK(e.err == EEXIST);
@@ -225,15 +228,13 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
     CHECK(e.target == network.bridge);
   }
 
-  netlink.run(veth_requests(interface, *bridge, neighbour.pid()));
+  netlink.run({new_veth_request(interface, neighbour.pid())});
+  netlink.run(veth_requests(interface, *bridge));
   std::vector<Link> ports = ports_of(netlink, *bridge);
   REQUIRE(ports.size() == 1);
   CHECK(ports[0].name == interface.host_name);
   CHECK(ports[0].is_called(interface.alt_name));
   CHECK(find_link(netlink, interface.alt_name)->index == ports[0].index);
-  // The kernel gives the host's end no address of its own: only the bridge has any.
-  std::string all = read_file(AT_FDCWD, "/proc/thread-self/net/if_inet6", "test");
-  CHECK(all.find(interface.host_name) == std::string::npos);
 
   {
     UniqueFd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
@@ -258,6 +259,13 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
     }
     ::setns(here.get(), CLONE_NEWNET);
   }
+
+  // The kernel gives the host's end no address of its own, now that it has a carrier: only the bridge has
+  // any.
+  ::usleep(200'000);
+  std::string all = read_file(AT_FDCWD, "/proc/thread-self/net/if_inet6", "test");
+  CHECK(all.find(network.bridge) != std::string::npos);
+  CHECK(all.find(interface.host_name) == std::string::npos);
 
   netlink.run({delete_request(ports[0])});
   CHECK_FALSE(find_link(netlink, interface.host_name));

@@ -27,6 +27,21 @@ describe('describeNativeError', () => {
     expect(describeNativeError('start web', failed('set limit', 'EPERM')).hint).toContain('CAP_SYS_RESOURCE');
   });
 
+  it('says of a network what has the name, and which program is missing', () => {
+    const taken = describeNativeError(
+      'start web',
+      failed('make link', 'EEXIST', 'vt01234567', 'the name is taken by a bridge "office"'),
+    );
+    expect(taken.message).toContain('make link vt01234567: the name is taken by a bridge "office"');
+    expect(taken.hint).toContain('ip -d link');
+    expect(taken.exitCode).toBe(4);
+    const service = failed('start service of network', 'ENOENT', '/usr/sbin/dnsmasq');
+    expect(describeNativeError('start web', service).hint).toContain('dnsmasq-base');
+    expect(describeNativeError('start web', failed('run nft', 'ENOENT')).exitCode).toBe(5);
+    const unreachable = failed('add route', 'ENETUNREACH', '0.0.0.0/0 via 192.0.2.1 on eth0');
+    expect(describeNativeError('start web', unreachable).message).toContain('out of reach of every address');
+  });
+
   it('keeps a refusal that no call made', () => {
     const error = describeNativeError('start web', failed('read plan', '', 'mounts[3]', 'unknown type fuse'));
     expect(error.message).toBe('cannot start web: read plan mounts[3]: unknown type fuse');
