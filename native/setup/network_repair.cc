@@ -16,7 +16,7 @@ void repair_networks(const LaunchPlan& plan) {
       UniqueFd exclusive = files.lock(LOCK_EX);
       // Its words may be others by now: tsct network set.
       if (!network.service.empty()) stop_keeper(network, plan.cgroup);
-      bring_up_network(netlink, network, files, plan.cgroup);
+      bring_up_network(netlink, network, files, plan.cgroup, exclusive);
     }
   } catch (SysError& e) {
     if (e.stage.empty()) e.stage = "network";
