@@ -194,7 +194,11 @@ NetlinkRequest new_veth_request(const InterfacePlan& plan, pid_t peer) {
   // inner comes to it.
   NetlinkMessage made(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
   made.put_text(IFLA_IFNAME, plan.host_name);
-  if (plan.host_mac) made.put(IFLA_ADDRESS, plan.host_mac->data(), plan.host_mac->size());
+  // A bridge without an address of its own takes the lowest of its ports', and would change it with each
+  // start and end.
+  Mac host_mac = plan.host_mac.value_or(plan.mac);
+  if (!plan.host_mac) host_mac[0] = plan.mac[0] == 0xfe ? 0xfa : 0xfe;
+  made.put(IFLA_ADDRESS, host_mac.data(), host_mac.size());
   if (plan.mtu) made.put_u32(IFLA_MTU, plan.mtu);
   ifinfomsg peer_header = link_header();
   made.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "veth").begin_nest(IFLA_INFO_DATA);

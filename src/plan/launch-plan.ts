@@ -100,7 +100,7 @@ export interface InterfacePlan {
   /** That of one of `networks`, or any other of the host's, which has to exist. */
   readonly bridge: string;
   readonly mac: string;
-  /** Of the host end; absent: the kernel draws one. */
+  /** Of the host end; absent: `mac` beginning with fe, so that no bridge takes it for its own. */
   readonly hostMac?: string;
   readonly mtu?: number;
   /** With prefix length. */

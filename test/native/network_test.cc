@@ -235,6 +235,7 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
   CHECK(ports[0].name == interface.host_name);
   CHECK(ports[0].is_called(interface.alt_name));
   CHECK(find_link(netlink, interface.alt_name)->index == ports[0].index);
+  CHECK(ports[0].mac == *interface.host_mac);
 
   {
     UniqueFd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
@@ -268,6 +269,13 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
   CHECK(all.find(interface.host_name) == std::string::npos);
 
   netlink.run({delete_request(ports[0])});
+  InterfacePlan any = interface;
+  any.host_mac.reset();
+  netlink.run({new_veth_request(any, neighbour.pid())});
+  Link link = find_link(netlink, any.host_name).value();
+  CHECK(link.mac ==
+        Mac{0xfe, 0, 0x5e, 0, 0, 5});  // above every other, so that no bridge takes it for its own
+  netlink.run({delete_request(link)});
   CHECK_FALSE(find_link(netlink, interface.host_name));
   CHECK_NOTHROW(netlink.run({delete_request(ports[0])}));  // gone is gone
 }
