@@ -1,4 +1,4 @@
-import { type Cidr, contains, formatCidr, networkOf, parseCidr, parseIp } from '../base/ip.js';
+import { type Cidr, contains, formatCidr, type IpAddress, networkOf, parseCidr } from '../base/ip.js';
 import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
 import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
@@ -21,7 +21,12 @@ export function buildNetwork(input: PlanInput): NetworkPlan | undefined {
   const connected = connect(input);
   if (connected.length === 0) return undefined;
   const networks = input.networks.filter((network) => connected.some((one) => one.network === network));
-  const defaults = new Set<4 | 6>();
+  const defaults = new Map<4 | 6, Connected>();
+  // One that says its gateway comes before one that has its network's.
+  const inOrder = [...connected.filter(isTold), ...connected.filter((one) => !isTold(one))];
+  for (const one of inOrder) {
+    for (const { version } of waysOf(one)) if (!defaults.has(version)) defaults.set(version, one);
+  }
   return {
     networks: networks.map((network) =>
       useNetwork(
@@ -97,21 +102,30 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
   };
 }
 
-/** @param defaults kinds of address that an interface before has a default route for. */
+function isTold({ definition }: Connected): boolean {
+  return definition.gateways.length > 0;
+}
+
+/** Gateways that it can reach. */
+function waysOf({ definition, addresses, network }: Connected): readonly IpAddress[] {
+  const ways = definition.gateways.length > 0 ? definition.gateways : network ? gatewaysOf(network) : [];
+  return ways.filter((via) => addresses.some((own) => contains(own, via)));
+}
+
+/** @param defaults which interface has the default route of each kind. */
 function buildInterface(
   { layout, name }: PlanInput,
-  { definition: of, mac, addresses, network }: Connected,
-  defaults: Set<4 | 6>,
+  one: Connected,
+  defaults: ReadonlyMap<4 | 6, Connected>,
 ): InterfacePlan {
+  const { definition: of, mac, addresses, network } = one;
   const key = layout.key(name);
   const hostName = portName(key, of.name);
   const rules = network && ruled(layout, network);
   const mtu = of.mtu ?? network?.mtu;
-  const ways = of.gateways.length > 0 ? of.gateways : network ? gatewaysOf(network) : [];
-  const routes = ways
-    .filter((via) => !defaults.has(via.version) && addresses.some((own) => contains(own, parseIp(via.text))))
-    .map(({ version, text }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', via: text, version }));
-  for (const { version } of routes) defaults.add(version);
+  const routes = waysOf(one)
+    .filter(({ version }) => defaults.get(version) === one)
+    .map(({ version, text }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', via: text }));
   return {
     name: of.name,
     kind: 'bridge',
@@ -121,7 +135,7 @@ function buildInterface(
     mac,
     ...(mtu === undefined ? {} : { mtu }),
     addresses: addresses.map(formatCidr),
-    routes: routes.map(({ to, via }) => ({ to, via })),
+    routes,
     ...(rules
       ? {
           rules: portRules(

@@ -141,49 +141,53 @@ describe('the default network', () => {
   });
 
   it('lets nobody send as another', async () => {
+    await create('liar', '--start');
     const { ipv4, bridge } = await network();
-    const { mac } = await addressesOf('web');
-    const port = (await info('web')).network[0]?.hostName;
+    const { mac } = await addressesOf('liar');
+    const port = (await info('liar')).network[0]?.hostName;
     const free = ipv4.replace(/0\/24$/, '2');
-    await root.sh('web', `ip addr add ${free}/24 dev eth0`);
-    const spoof = () => pings('web', '-I', free, gateway(ipv4));
+    await root.sh('liar', `ip addr add ${free}/24 dev eth0`);
+    const spoof = () => pings('liar', '-I', free, gateway(ipv4));
     expect(await spoof()).toBe(false);
-    expect(await pings('web', gateway(ipv4))).toBe(true);
+    expect(await pings('liar', gateway(ipv4))).toBe(true);
     // The same without the guard: it is the guard that stops it.
     await nft(`delete element bridge tsct-${bridge} ports { "${port}" }`);
     expect(await spoof()).toBe(true);
     await nft(`add element bridge tsct-${bridge} ports { "${port}" }`);
-    await root.sh('web', `ip addr del ${free}/24 dev eth0; ip link set eth0 address 02:00:00:00:00:99`);
-    expect(await pings('web', gateway(ipv4))).toBe(false);
-    await root.sh('web', `ip link set eth0 address ${mac}`);
-    expect(await pings('web', gateway(ipv4))).toBe(true);
-    await root.ok(['restart', 'web']);
+    await root.sh('liar', `ip addr del ${free}/24 dev eth0; ip link set eth0 address 02:00:00:00:00:99`);
+    expect(await pings('liar', gateway(ipv4))).toBe(false);
+    await root.sh('liar', `ip link set eth0 address ${mac}`);
+    expect(await pings('liar', gateway(ipv4))).toBe(true);
   });
 
   it('has dnsmasq again when that is killed', async () => {
-    const { bridge } = await network();
-    const [first] = dnsmasqOf(bridge);
-    expect(first).toBeGreaterThan(1);
-    process.kill(first as number, 'SIGKILL');
-    await until('another dnsmasq', () => dnsmasqOf(bridge).some((pid) => pid !== first));
-    await until('names again', async () => {
-      const asked = await root.run(['exec', 'web', '-T', '--', 'nslookup', 'db.tsct']);
-      return asked.exitCode === 0;
+    await onNetwork('kept', async () => {
+      const { bridge } = await network('kept');
+      const [first] = dnsmasqOf(bridge);
+      expect(first).toBeGreaterThan(1);
+      process.kill(first as number, 'SIGKILL');
+      await until('another dnsmasq', () => dnsmasqOf(bridge).some((pid) => pid !== first));
+      await until('names again', async () => {
+        const asked = await root.run(['exec', 'one', '-T', '--', 'nslookup', 'two.tsct']);
+        return asked.exitCode === 0;
+      });
     });
   });
 
   it('is mended by repair and by the next start', async () => {
-    const { bridge, ipv4 } = await network();
-    await nft(`delete table inet tsct-${bridge}`);
-    await execa('ip', ['link', 'delete', bridge]);
-    expect(await pings('web', gateway(ipv4))).toBe(false);
-    await root.ok(['network', 'repair', 'tsct0']);
-    expect(await pings('web', gateway(ipv4))).toBe(true);
-    expect((await nft(`list table inet tsct-${bridge}`)).stdout).toContain('masquerade');
-    expect(await root.sh('web', 'nslookup db.tsct')).toContain((await addressesOf('db')).ipv4);
-    await execa('ip', ['link', 'delete', bridge]);
-    await root.ok(['restart', 'db']);
-    expect(await pings('web', (await addressesOf('db')).ipv4)).toBe(true);
+    await onNetwork('broken', async () => {
+      const { bridge, ipv4 } = await network('broken');
+      await nft(`delete table inet tsct-${bridge}`);
+      await execa('ip', ['link', 'delete', bridge]);
+      expect(await pings('one', gateway(ipv4))).toBe(false);
+      await root.ok(['network', 'repair', 'broken']);
+      expect(await pings('one', gateway(ipv4))).toBe(true);
+      expect((await nft(`list table inet tsct-${bridge}`)).stdout).toContain('masquerade');
+      expect(await root.sh('one', 'nslookup two.tsct')).toContain((await addressesOf('two')).ipv4);
+      await execa('ip', ['link', 'delete', bridge]);
+      await root.ok(['restart', 'two']);
+      expect(await pings('one', (await addressesOf('two')).ipv4)).toBe(true);
+    });
   });
 
   it('leaves the host by the host’s address', async () => {
@@ -200,6 +204,17 @@ describe('the default network', () => {
     }
   });
 });
+
+/** Two containers on a network of their own, all gone at the end. */
+async function onNetwork(name: string, work: () => Promise<void>): Promise<void> {
+  await root.ok(['network', 'create', name]);
+  for (const each of ['one', 'two']) {
+    await create(each, '--set', `Network.eth0.Network=${name}`, '--start');
+  }
+  await work();
+  await root.ok(['destroy', '--force', 'one', 'two']);
+  await root.ok(['network', 'destroy', name]);
+}
 
 /** A network namespace that plays the Internet: it knows no way back to addresses of containers. */
 async function internet() {
