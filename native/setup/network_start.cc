@@ -9,6 +9,7 @@
 #include "setup/channel.h"
 #include "setup/network.h"
 #include "setup/network_up.h"
+#include "setup/nft_elements.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -102,9 +103,11 @@ void Connection::prepare() {
     std::string rules;
     for (const auto& interface : plan_.network.interfaces)
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
-    std::vector<int> locks;
-    for (const auto& port : ports_) locks.push_back(port.get());
-    rules_ = std::make_unique<NftRun>(rules, locks);
+    if (!change_elements(rules)) {
+      std::vector<int> locks;
+      for (const auto& port : ports_) locks.push_back(port.get());
+      rules_ = std::make_unique<NftRun>(rules, locks);
+    }
     ports_.clear();
   });
 }
@@ -152,7 +155,7 @@ void Connection::load_rules_again() const {
 void Connection::finish() {
   if (!wanted()) return;
   in_stage([&] {
-    if (!rules_->finish()) load_rules_again();
+    if (rules_ && !rules_->finish()) load_rules_again();
   });
 }
 

@@ -6,6 +6,7 @@
 #include "setup/keeper.h"
 #include "setup/network.h"
 #include "setup/network_up.h"
+#include "setup/nft_elements.h"
 #include "sys/error.h"
 
 namespace tsct {
@@ -58,11 +59,11 @@ void leave_network(NetlinkSocket& netlink, const LaunchPlan& plan, const Network
     steps.run([&] { files.remove_records(plan.key); });
     bool others = true;
     steps.run([&] { others = network_in_use(netlink, network, files, interfaces); });
-    // Beside the deletion of the link, which waits for the kernel. Where the tables are gone there is nothing
-    // to remove from them.
-    NftRun rules(others ? rules_to_remove(plan.network, network) : "", {shared.get()});
+    // Where the tables are gone there is nothing to remove from them.
+    std::string rules = others ? rules_to_remove(plan.network, network) : "";
+    NftRun slow(change_elements(rules) ? "" : rules, {shared.get()});  // beside what waits for the kernel
     delete_links();
-    rules.finish();
+    slow.finish();
     if (others) reload_service(files);
   } else {
     delete_links();

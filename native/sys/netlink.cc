@@ -32,7 +32,7 @@ const char* call_name(uint16_t type) {
     case RTM_NEWROUTE:
       return "RTM_NEWROUTE";
   }
-  return "rtnetlink";
+  return "netlink";
 }
 
 struct Ack {
@@ -129,16 +129,19 @@ std::string NetlinkMessage::finish(uint32_t sequence) const {
   return whole;
 }
 
-NetlinkSocket::NetlinkSocket()
-    : fd_(check(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "open rtnetlink", "socket")),
+NetlinkSocket::NetlinkSocket(int protocol)
+    : fd_(check(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), "open netlink", "socket")),
       buffer_(kAnswerBytesMax, '\0') {
   int on = 1;
   for (int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK})
-    check(::setsockopt(fd_.get(), SOL_NETLINK, option, &on, sizeof on), "open rtnetlink", "setsockopt");
+    check(::setsockopt(fd_.get(), SOL_NETLINK, option, &on, sizeof on), "open netlink", "setsockopt");
+  timeval patience{10, 0};  // an answer is there before send(2) returns, but for a kernel that gives none
+  check(::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "open netlink",
+        "setsockopt");
 }
 
 void NetlinkSocket::send(const std::string& bytes, const std::string& step) {
-  check(::send(fd_.get(), bytes.data(), bytes.size(), 0), step, "send", "rtnetlink");
+  check(::send(fd_.get(), bytes.data(), bytes.size(), 0), step, "send", "netlink");
 }
 
 void NetlinkSocket::receive(const std::string& step) {
@@ -147,27 +150,52 @@ void NetlinkSocket::receive(const std::string& step) {
   do {
     n = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
   } while (n < 0 && errno == EINTR);
-  buffer_.resize(static_cast<size_t>(check(n, step, "recv", "rtnetlink")));
+  buffer_.resize(static_cast<size_t>(check(n, step, "recv", "netlink")));
+}
+
+std::string NetlinkSocket::batch(const std::vector<NetlinkRequest>& requests) {
+  std::string bytes;
+  for (const auto& request : requests) {
+    std::string message = request.message.finish(++sequence_);
+    reinterpret_cast<nlmsghdr*>(message.data())->nlmsg_flags |= NLM_F_ACK;
+    bytes += message;
+  }
+  return bytes;
 }
 
 void NetlinkSocket::run(const std::vector<NetlinkRequest>& requests) {
   if (requests.empty()) return;
   uint32_t first = sequence_ + 1;
-  std::string batch;
-  for (const auto& request : requests) {
-    std::string message = request.message.finish(++sequence_);
-    reinterpret_cast<nlmsghdr*>(message.data())->nlmsg_flags |= NLM_F_ACK;
-    batch += message;
-  }
-  send(batch, requests[0].step);
+  run_batch(requests, batch(requests), first);
+}
+
+void NetlinkSocket::run(const std::vector<NetlinkRequest>& requests, const NetlinkMessage& begin,
+                        const NetlinkMessage& end) {
+  if (requests.empty()) return;
+  std::string bytes = begin.finish(++sequence_);
+  uint32_t first = sequence_ + 1;
+  bytes += batch(requests);
+  bytes += end.finish(++sequence_);
+  run_batch(requests, bytes, first);
+}
+
+void NetlinkSocket::run_batch(const std::vector<NetlinkRequest>& requests, const std::string& bytes,
+                              uint32_t first) {
+  send(bytes, requests[0].step);
   std::vector<Ack> acks(requests.size());
   for (size_t left = requests.size(); left > 0;) {
     receive(requests[0].step);
     for_each_message(buffer_, [&](const nlmsghdr& header, std::string_view message) {
       uint32_t index = header.nlmsg_seq - first;
-      if (header.nlmsg_type != NLMSG_ERROR || index >= requests.size()) return;
-      acks[index] = read_ack(message);
-      left--;
+      if (header.nlmsg_type != NLMSG_ERROR) return;
+      Ack ack = read_ack(message);
+      if (index < requests.size()) {
+        acks[index] = std::move(ack);
+        left--;
+      } else if (ack.err != 0) {  // the batch as a whole: nothing else will come
+        acks[0] = std::move(ack);
+        left = 0;
+      }
     });
   }
   for (size_t i = 0; i < requests.size(); i++)

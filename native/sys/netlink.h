@@ -1,5 +1,5 @@
 #pragma once
-// rtnetlink(7): messages, sent as one batch, with the kernel's own words for what it refuses.
+// netlink(7): messages, sent as one batch, with the kernel's own words for what it refuses.
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
@@ -51,16 +51,22 @@ struct NetlinkRequest {
 class NetlinkSocket {
  public:
   // Of the network namespace that the caller is in. Throws SysError.
-  NetlinkSocket();
+  explicit NetlinkSocket(int protocol = NETLINK_ROUTE);
 
   // One system call sends all; the kernel carries them out in order, to the end. Throws the first failure.
   void run(const std::vector<NetlinkRequest>& requests);
+
+  // As one transaction between these two marks (NETLINK_NETFILTER): all or nothing.
+  void run(const std::vector<NetlinkRequest>& requests, const NetlinkMessage& begin,
+           const NetlinkMessage& end);
 
   // Calls `each` with the fixed part and attributes of every message of the answer. An errno of `taken` is an
   // answer without messages. Throws SysError.
   void ask(const NetlinkRequest& request, const std::function<void(std::string_view)>& each);
 
  private:
+  std::string batch(const std::vector<NetlinkRequest>& requests);
+  void run_batch(const std::vector<NetlinkRequest>& requests, const std::string& bytes, uint32_t first);
   void send(const std::string& bytes, const std::string& step);
   void receive(const std::string& step);
 
