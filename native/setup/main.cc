@@ -3,6 +3,7 @@
 //   tsct-setup start      plan on fd 0, hand-over socket of the supervisor on fd 3
 //   tsct-setup teardown   plan on fd 0: undoes what a run has left behind
 //   tsct-setup edit       plan on fd 0, list of file edits on fd 3: changes the root of a stopped container
+//   tsct-setup repair-network   plan on fd 0: brings up its networks again
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
@@ -14,6 +15,7 @@
 
 #include "setup/json_reader.h"
 #include "setup/mount.h"
+#include "setup/network.h"
 #include "setup/outer.h"
 #include "setup/supervisor_link.h"
 #include "setup/teardown.h"
@@ -66,6 +68,7 @@ void dispatch(const std::string& verb, int argc, char** argv) {
   if (verb == "start") return start_container(plan, kSetupSocketFd);
   if (verb == "teardown") return tear_down(plan);
   if (verb == "edit") return edit(plan);
+  if (verb == "repair-network") return repair_networks(plan);
   if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
   refuse("read arguments", verb, "is not a verb of tsct-setup");
 }

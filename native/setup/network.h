@@ -44,6 +44,10 @@ class Connection {
 // Inside: addresses, up, routes.
 void configure_inside(const NetworkPlan& network);
 
+// Brings up again, with the ports that they have, what is missing of the networks that a running container is
+// on.
+void repair_networks(const LaunchPlan& plan);
+
 // Removes links, rules and records of this container, and each network whose last user it was. Goes on after
 // a failure and throws the first at the end.
 void disconnect(const LaunchPlan& plan);

@@ -54,6 +54,9 @@ export class StateLayout {
   layerTree = (id: string): HostPath => join(this.root, '.store', 'layers', id, 'tree');
   /** What a container started with --ephemeral writes: made by native at the start, removed by it at the end. */
   runLayer = (name: string): HostPath => join(this.root, '.store', 'runs', name);
+  networkFile = (network: string): HostPath => join(this.root, '.networks', `${network}.json`);
+  /** Of a network that is up: locks, records and files of its service. */
+  networkRunDir = (bridge: string): HostPath => join(RUN_ROOT, '.net', bridge);
   get volumesDir(): HostPath {
     return join(this.root, '.store', 'volumes');
   }

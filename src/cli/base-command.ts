@@ -36,6 +36,9 @@ export const snapshotsArg = stringArg({
 /** A volume. */
 export const volumeArg = stringArg({ description: 'the volume', required: true, ignoreStdin: true });
 
+/** A network of tsct. */
+export const networkArg = stringArg({ description: 'the network', required: true, ignoreStdin: true });
+
 /** Several, or none beside `--all`. */
 export const optionalNamesArg = stringArg({
   name: 'name',

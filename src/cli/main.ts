@@ -15,11 +15,11 @@ export async function main(modules: CommandModules): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
+  const plugin = new BuiltInPlugin(ROOT, modules);
   try {
-    const plugin = new BuiltInPlugin(ROOT, modules);
     await run(argv, { root: ROOT, plugins: new Map([[plugin.name, plugin]]) });
   } catch (error) {
     const { reportError } = await import('./report-error.js');
-    process.exitCode = reportError(error, argv);
+    process.exitCode = reportError(error, argv, plugin.commandIDs);
   }
 }

@@ -1,5 +1,6 @@
 import { ExitCode, TOOL_FAILED_EXIT, TsctError, TsctErrors } from '../base/errors.js';
 import { describeSystemError } from '../base/system-error.js';
+import { explainUsage } from './usage-error.js';
 
 /** What an error of oclif carries (a wrong flag, a missing argument, `this.exit()`). */
 interface OclifError extends Error {
@@ -11,12 +12,15 @@ interface OclifError extends Error {
  * Writes a failure for the user and says what the process has to end with. With `--json` it goes to stdout
  * as `{"error":{"code","message","hint"}}`, else to stderr as `Error: ...`.
  * @param argv the words of the command line without `node` and script.
+ * @param commands ids of all commands.
  */
-export function reportError(thrown: unknown, argv: readonly string[]): number {
+export function reportError(thrown: unknown, argv: readonly string[], commands: readonly string[]): number {
   const error = describeSystemError(`run tsct ${argv[0] ?? ''}`.trim(), thrown);
   if (isOclif(error) && error.code === 'EEXIT') return error.oclif.exit ?? ExitCode.Done;
   const options = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  const errors = error instanceof TsctErrors ? error.errors : [error];
+  const errors = (error instanceof TsctErrors ? error.errors : [error]).map((one) =>
+    isOclif(one) ? usageError(one, argv, commands) : one,
+  );
   if (options.includes('--json')) process.stdout.write(`${JSON.stringify(toJson(errors, options))}\n`);
   else process.stderr.write(errors.map((one) => toText(one, options)).join(''));
   return argv[0] === 'exec' ? TOOL_FAILED_EXIT : exitCode(error);
@@ -34,7 +38,6 @@ function toText(error: unknown, argv: readonly string[]): string {
     return `Error: ${error.message}\n${error.hint ? `Hint: ${error.hint}\n` : ''}`;
   }
   if (isAbort(error)) return `Error: ${interruption(argv)}\n`;
-  if (isOclif(error)) return `Error: ${usageMessage(error)}\n`;
   const stack = error instanceof Error ? error.stack : String(error);
   return `Error: this is a bug in tsct, please report it with these lines:\n${stack}\n`;
 }
@@ -45,20 +48,14 @@ function toJson(errors: readonly unknown[], argv: readonly string[]): unknown {
       return { code: error.code, message: error.message, ...(error.hint ? { hint: error.hint } : {}) };
     }
     if (isAbort(error)) return { code: 'TSCT_INTERRUPTED', message: interruption(argv) };
-    if (isOclif(error)) return { code: 'TSCT_USAGE', message: usageMessage(error) };
     return { code: 'TSCT_BUG', message: error instanceof Error ? String(error.stack) : String(error) };
   });
   return { error: first, ...(others.length > 0 ? { others } : {}) };
 }
 
-function usageMessage(error: Error): string {
-  const message = error.message
-    .replace(/\nSee more help with --help/, '')
-    .replace(
-      /^command (\S+) not found$/,
-      (_, id: string) => `"${id.replaceAll(':', ' ')}" is not a tsct command`,
-    );
-  return `${message}\nSee tsct help`;
+function usageError(error: Error, argv: readonly string[], commands: readonly string[]): TsctError {
+  const { message, hint } = explainUsage(error, argv, commands);
+  return new TsctError('TSCT_USAGE', message, { exitCode: ExitCode.Usage, hint, cause: error });
 }
 
 /** A command that has come as far as waiting, or never changes anything, has undone nothing. */

@@ -1,6 +1,6 @@
 import { TsctError, TsctErrors } from '../base/errors.js';
-import { nearest } from './nearest.js';
-import { type Origin, SCHEMA } from './schema.js';
+import { nearest } from '../base/nearest.js';
+import { INSTANCE_PLACEHOLDER, INSTANCE_SCHEMA, instanceOf, type Origin, SCHEMA } from './schema.js';
 
 /** More than this many is noise: the first ones are mended first. */
 export const ERRORS_MAX = 20;
@@ -22,12 +22,25 @@ export function throwErrors(errors: readonly TsctError[]): void {
   if (first) throw first;
 }
 
-const SECTIONS: readonly string[] = Object.keys(SCHEMA);
-const ALL_KEYS: readonly string[] = Object.entries(SCHEMA).flatMap(([section, rows]) =>
+const ALL_ROWS: Readonly<Record<string, object>> = {
+  ...SCHEMA,
+  ...Object.fromEntries(
+    Object.entries(INSTANCE_SCHEMA).map(([kind, rows]) => [`${kind} ${INSTANCE_PLACEHOLDER}`, rows]),
+  ),
+};
+const SECTIONS: readonly string[] = Object.keys(ALL_ROWS);
+const ALL_KEYS: readonly string[] = Object.entries(ALL_ROWS).flatMap(([section, rows]) =>
   Object.keys(rows).map((key) => `${section}.${key}`),
 );
 
 export function unknownSection(section: string, origin: Origin): TsctError {
+  const [, kind, name] = /^(\S+) (.+)$/.exec(section) ?? [];
+  if (kind !== undefined && name !== undefined && Object.hasOwn(INSTANCE_SCHEMA, kind)) {
+    const why = `[${shorten(section)}]: "${shorten(name)}" is not a name for an interface`;
+    return configError('TSCT_CONFIG_UNKNOWN_SECTION', origin, why, {
+      hint: 'allowed are 1 to 15 letters, digits, dots, dashes and underscores, beginning with a letter or digit, and not lo',
+    });
+  }
   return configError('TSCT_CONFIG_UNKNOWN_SECTION', origin, `unknown section [${shorten(section)}]`, {
     hint: `nearest is [${nearest(section, SECTIONS)}]; there are ${SECTIONS.map((s) => `[${s}]`).join(' ')}`,
   });
@@ -35,8 +48,11 @@ export function unknownSection(section: string, origin: Origin): TsctError {
 
 /** Names the nearest key: one of the same section unless another section has exactly this one. */
 export function unknownKey(section: string, key: string, origin: Origin): TsctError {
+  const instance = instanceOf(section);
+  const known = instance ? `${instance.kind} ${INSTANCE_PLACEHOLDER}` : section;
   const elsewhere = ALL_KEYS.find((name) => name.split('.')[1]?.toLowerCase() === key.toLowerCase());
-  const [nearSection, nearKey] = (elsewhere ?? nearest(`${section}.${key}`, ALL_KEYS)).split('.');
+  const [near = '', nearKey] = (elsewhere ?? nearest(`${known}.${key}`, ALL_KEYS)).split('.');
+  const nearSection = near === known ? section : near;
   return configError(
     'TSCT_CONFIG_UNKNOWN_KEY',
     origin,

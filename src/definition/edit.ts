@@ -2,7 +2,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import { configError, unknownKey, unknownSection } from './config-error.js';
 import { findRow, parseValue } from './parse.js';
 import { type Line, scanLines } from './scan.js';
-import { type Origin, SCHEMA } from './schema.js';
+import { type Origin, rowsOf } from './schema.js';
 
 /** One edit of one key. */
 export interface ConfigChange {
@@ -58,7 +58,7 @@ function checkChange(change: ConfigChange, said: string): string {
 }
 
 function checkedValue({ section, key, op, value }: ConfigChange, origin: Origin): string {
-  if (!Object.hasOwn(SCHEMA, section)) throw unknownSection(section, origin);
+  if (!rowsOf(section)) throw unknownSection(section, origin);
   const row = findRow(section, key);
   if (!row) throw unknownKey(section, key, origin);
   const trimmed = value.trim();
@@ -107,12 +107,23 @@ function appendSection(text: string, last: Line | undefined, change: ConfigChang
 }
 
 /**
+ * `Section.Key` is a key of [Section], `Network.eth0.Key` one of [Network eth0]; undefined for what is neither.
+ * The name in the middle may have dots.
+ */
+export function splitSettingName(text: string): Pick<ConfigChange, 'section' | 'key'> | undefined {
+  const [, kind, name, key] = /^([A-Za-z]+)\.(?:([^=\s]+)\.)?([A-Za-z0-9]+)$/.exec(text) ?? [];
+  if (kind === undefined || key === undefined) return undefined;
+  return { section: name === undefined ? kind : `${kind} ${name}`, key };
+}
+
+/**
  * Reads `Section.Key=VALUE`, as `--set` takes it: a list key gets one more line, any other is set.
  * @throws TSCT_CONFIG_ASSIGNMENT (exit 2)
  */
 export function parseAssignment(text: string): ConfigChange {
-  const [, section, key, value] = /^([A-Za-z ]+)\.([A-Za-z0-9]+)=(.*)$/s.exec(text) ?? [];
-  if (section === undefined || key === undefined || value === undefined) {
+  const equals = text.indexOf('=');
+  const name = splitSettingName(text.slice(0, Math.max(equals, 0)));
+  if (name === undefined) {
     throw new TsctError(
       'TSCT_CONFIG_ASSIGNMENT',
       `cannot read "${text.slice(0, 80)}": expected Section.Key=VALUE`,
@@ -122,5 +133,6 @@ export function parseAssignment(text: string): ConfigChange {
       },
     );
   }
-  return { section, key, value, op: findRow(section, key)?.list ? 'append' : 'set' };
+  const op = findRow(name.section, name.key)?.list ? 'append' : 'set';
+  return { ...name, value: text.slice(equals + 1), op };
 }

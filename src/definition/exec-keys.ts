@@ -68,7 +68,7 @@ export const EXEC_KEYS = {
     'auto',
     {
       syntax: 'auto|off|delete|{copy,replace,bind}-{host,static,uplink,stub}',
-      help: 'How /etc/resolv.conf is filled. copy leaves a symbolic link alone, replace does not; auto is off, as the container has a network of its own.',
+      help: 'How /etc/resolv.conf is filled. copy leaves a symbolic link alone, replace does not; auto writes the name servers of the networks that the container is on, but not over a symbolic link, and not in a root that is read-only.',
     },
   ),
   Capability: list('capabilities', parseCapabilities, {

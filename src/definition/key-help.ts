@@ -1,5 +1,5 @@
 import type { KeyRow } from './key-row.js';
-import { SCHEMA } from './schema.js';
+import { INSTANCE_PLACEHOLDER, INSTANCE_SCHEMA, SCHEMA } from './schema.js';
 
 /** One key of the config, described: for `config` verbs, completion and the man page. */
 export interface KeyHelp extends Pick<KeyRow, 'syntax' | 'help' | 'list' | 'live'> {
@@ -9,9 +9,13 @@ export interface KeyHelp extends Pick<KeyRow, 'syntax' | 'help' | 'list' | 'live
   readonly default?: string;
 }
 
-/** All keys in the table's order. */
-export function describeKeys(): readonly KeyHelp[] {
-  return Object.entries(SCHEMA).flatMap(([section, rows]) =>
+/**
+ * All keys in the table's order.
+ * @param interfaces names for the sections of which there may be several.
+ */
+export function describeKeys(interfaces: readonly string[] = [INSTANCE_PLACEHOLDER]): readonly KeyHelp[] {
+  const instances = interfaces.map((name) => [`Network ${name}`, INSTANCE_SCHEMA.Network] as const);
+  return [...Object.entries(SCHEMA), ...instances].flatMap(([section, rows]) =>
     Object.entries(rows).map(([key, row]: [string, KeyRow]) => ({
       section,
       key,

@@ -1,5 +1,5 @@
 import { describeKeys, type KeyHelp } from './key-help.js';
-import { SECTION_HELP } from './schema.js';
+import { INSTANCE_HELP, INSTANCE_PLACEHOLDER, SECTION_HELP } from './schema.js';
 
 const INTRO = `.TH TSCT.CONF 5 "" tsct "tsct manual"
 .SH NAME
@@ -83,6 +83,11 @@ Bind=/srv/www:/var/www
 BindReadOnly=/etc/ssl/private/web:/etc/ssl/web:rootidmap
 TemporaryFileSystem=/var/cache:size=64M
 
+[Network eth0]
+Network=tsct0
+Port=8080:80
+Port=[::1]:5353:53/udp
+
 [Start]
 Autostart=yes
 Restart=on\\-failure
@@ -103,7 +108,14 @@ PreHook=/usr/local/sbin/quiesce \\-\\-now
 /** man/tsct.conf.5 out of the key table; \`npm run gen\` writes it. */
 export function renderManPage(): string {
   const keys = describeKeys();
-  const sections = Object.entries(SECTION_HELP).map(([section, help]) => {
+  const all = Object.entries(SECTION_HELP).flatMap(([section, help]) => {
+    const instances = Object.entries(INSTANCE_HELP).filter(([kind]) => kind === section);
+    return [
+      [section, help] as const,
+      ...instances.map(([kind, about]) => [`${kind} ${INSTANCE_PLACEHOLDER}`, about] as const),
+    ];
+  });
+  const sections = all.map(([section, help]) => {
     const own = keys.filter((key) => key.section === section);
     return `.SH [${section.toUpperCase()}] SECTION\n${escapeRoff(help)}\n${own.map(renderKey).join('')}`;
   });

@@ -1,9 +1,19 @@
 import { TsctError } from '../base/errors.js';
 import { badValue } from '../base/units.js';
 import { configError, ERRORS_MAX, shorten, throwErrors, unknownKey, unknownSection } from './config-error.js';
+import { interfaceErrors } from './interface-errors.js';
 import type { KeyRow } from './key-row.js';
 import { scanLines } from './scan.js';
-import { type ContainerDefinition, type Origin, SCHEMA, type SettingOrigin } from './schema.js';
+import {
+  type ContainerDefinition,
+  INSTANCE_SCHEMA,
+  instanceOf,
+  type Origin,
+  rowsOf,
+  SCHEMA,
+  type SettingOrigin,
+  settingName,
+} from './schema.js';
 
 /** One file's text and the name that messages call it by. */
 export interface ConfigText {
@@ -11,12 +21,19 @@ export interface ConfigText {
   readonly text: string;
 }
 
-const TABLE: Readonly<Record<string, Readonly<Record<string, KeyRow>>>> = SCHEMA;
+type Rows = Readonly<Record<string, KeyRow>>;
 
-/** Row of a key; undefined if there is no such key. Own properties only: `constructor` is no section. */
+/** Row of a key; undefined if there is no such key. */
 export function findRow(section: string, key: string): KeyRow | undefined {
-  const rows = Object.hasOwn(TABLE, section) ? TABLE[section] : undefined;
+  const rows = rowsOf(section);
   return rows && Object.hasOwn(rows, key) ? rows[key] : undefined;
+}
+
+/** What the texts said so far. */
+interface Collected {
+  readonly settings: Map<string, Setting>;
+  /** Names in the headers of [Network IF] sections, in order. */
+  readonly interfaces: Set<string>;
 }
 
 interface Setting {
@@ -32,19 +49,26 @@ interface Setting {
  */
 export function parseDefinition(texts: readonly ConfigText[]): ContainerDefinition {
   const settings = new Map<string, Setting>();
-  throwErrors(texts.flatMap((text) => parseText(text, settings)));
-  const values = Object.entries(TABLE).map(([section, rows]) => [
+  const names = new Set<string>();
+  throwErrors(texts.flatMap((text) => parseText(text, { settings, interfaces: names })));
+  const valuesOf = (section: string, rows: Rows) =>
+    Object.entries(rows).map(([key, row]) => [
+      row.field,
+      settledValue(row, settings.get(settingName(section, key))),
+    ]);
+  const values = Object.entries(SCHEMA).map(([section, rows]) => [
     section.charAt(0).toLowerCase() + section.slice(1),
-    Object.fromEntries(
-      Object.entries(rows).map(([key, row]) => [
-        row.field,
-        settledValue(row, settings.get(`${section}.${key}`)),
-      ]),
-    ),
+    Object.fromEntries(valuesOf(section, rows)),
   ]);
+  const interfaces = [...names].map((name) => ({
+    name,
+    ...Object.fromEntries(valuesOf(`Network ${name}`, INSTANCE_SCHEMA.Network)),
+  }));
   const origins = new Map([...settings].map(([name, setting]) => [name, setting.origins]));
   // The table has the types: parseDefinition is the one place that has to be believed.
-  return { ...Object.fromEntries(values), origins } as ContainerDefinition;
+  const definition = { ...Object.fromEntries(values), interfaces, origins } as ContainerDefinition;
+  throwErrors(interfaceErrors(definition));
+  return definition;
 }
 
 function settledValue(row: KeyRow, setting: Setting | undefined): unknown {
@@ -53,14 +77,16 @@ function settledValue(row: KeyRow, setting: Setting | undefined): unknown {
   return row.default === undefined ? undefined : row.parse(row.default);
 }
 
-function parseText({ file, text }: ConfigText, settings: Map<string, Setting>): TsctError[] {
+function parseText({ file, text }: ConfigText, collected: Collected): TsctError[] {
   const errors: TsctError[] = [];
   for (const line of scanLines(text)) {
     if (errors.length === ERRORS_MAX) break;
     const origin: Origin = { file, line: line.line };
     try {
-      if (line.kind === 'section' && !Object.hasOwn(TABLE, line.section)) {
-        throw unknownSection(line.section, origin);
+      if (line.kind === 'section') {
+        if (!rowsOf(line.section)) throw unknownSection(line.section, origin);
+        const instance = instanceOf(line.section);
+        if (instance) collected.interfaces.add(instance.name);
       }
       if (line.kind === 'junk') {
         throw configError(
@@ -70,8 +96,8 @@ function parseText({ file, text }: ConfigText, settings: Map<string, Setting>): 
         );
       }
       // Keys of an unknown section would only repeat what its header was told.
-      if (line.kind === 'entry' && (line.section === '' || Object.hasOwn(TABLE, line.section))) {
-        applyEntry(line, origin, settings);
+      if (line.kind === 'entry' && (line.section === '' || rowsOf(line.section))) {
+        applyEntry(line, origin, collected.settings);
       }
     } catch (error) {
       if (!(error instanceof TsctError)) throw error;
@@ -91,7 +117,7 @@ function applyEntry(
   }
   const row = findRow(section, key);
   if (!row) throw unknownKey(section, key, origin);
-  const name = `${section}.${key}`;
+  const name = settingName(section, key);
   if (value === '') {
     settings.delete(name);
     return;

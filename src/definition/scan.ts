@@ -78,7 +78,7 @@ function classify(text: string, section: string): Classified {
   if (text === '') return { kind: 'blank' };
   if (isComment(text)) return { kind: 'comment' };
   const header = /^\[([^[\]]+)\]$/.exec(text)?.[1];
-  if (header !== undefined) return { kind: 'section', section: header };
+  if (header !== undefined) return { kind: 'section', section: header.replace(/\s+/g, ' ') };
   const equals = text.indexOf('=');
   const key = text.slice(0, Math.max(equals, 0)).trim();
   if (!/^[A-Za-z][A-Za-z0-9]*$/.test(key)) return { kind: 'junk', text };

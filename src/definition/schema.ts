@@ -1,6 +1,6 @@
 import { badValue, parseDurationMs, parseSizeBytes } from '../base/units.js';
 import { EXEC_KEYS } from './exec-keys.js';
-import { list, one, oneOr, type SectionValues } from './key-row.js';
+import { type KeyRow, list, one, oneOr, type SectionValues } from './key-row.js';
 import {
   parseBind,
   parseOverlay,
@@ -9,6 +9,8 @@ import {
   parseTmpfs,
   parseVolume,
 } from './mount-values.js';
+import { INTERFACE_KEYS, NETWORK_KEYS } from './network-keys.js';
+import { isInterfaceName } from './network-values.js';
 import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
 import { parseBoolean, parseChoice, parseInteger, parseNames } from './values.js';
 
@@ -146,16 +148,57 @@ const snapshots = {
 };
 
 /** The key table: section → key → row. Man page, help and validation come from here. */
-export const SCHEMA = { Exec: EXEC_KEYS, Files: files, Start: start, Storage: storage, Snapshots: snapshots };
+export const SCHEMA = {
+  Exec: EXEC_KEYS,
+  Files: files,
+  Network: NETWORK_KEYS,
+  Start: start,
+  Storage: storage,
+  Snapshots: snapshots,
+};
+
+/** Sections of which there may be several, each for the thing that its header names: [Network eth0]. */
+export const INSTANCE_SCHEMA = { Network: INTERFACE_KEYS };
+
+/** What stands for the name in listings of keys. */
+export const INSTANCE_PLACEHOLDER = 'IF';
+
+/** Takes a header apart; undefined for a section of which there is one, or none. */
+export function instanceOf(section: string): { readonly kind: 'Network'; readonly name: string } | undefined {
+  const [, kind, name] = /^(\S+) (.+)$/.exec(section) ?? [];
+  return kind === 'Network' && name !== undefined && isInterfaceName(name) ? { kind, name } : undefined;
+}
+
+const TABLE: Readonly<Record<string, Readonly<Record<string, KeyRow>>>> = SCHEMA;
+
+/** Keys of a section by their names; undefined if there is no such section. Own properties only: `constructor` is none. */
+export function rowsOf(section: string): Readonly<Record<string, KeyRow>> | undefined {
+  if (Object.hasOwn(TABLE, section)) return TABLE[section];
+  const instance = instanceOf(section);
+  return instance && INSTANCE_SCHEMA[instance.kind];
+}
+
+/** How the command line calls a key: `Network.eth0.Port`. */
+export function settingName(section: string, key: string): string {
+  return `${section.replace(' ', '.')}.${key}`;
+}
 
 /** What each section is for, for the man page. */
 export const SECTION_HELP: Readonly<Record<keyof typeof SCHEMA, string>> = {
   Exec: 'What init gets.',
   Files: 'What the container sees besides its root file system.',
+  Network:
+    'What is said once for all interfaces. A container has loopback, and one interface for each [Network IF] section; tsct create writes one, eth0 on the network tsct0, unless it is told about another.',
   Start: 'When the container starts, and starts again.',
   Storage: 'How the root file system is kept.',
   Snapshots:
     'Which snapshots are taken by themselves: by cron or a systemd timer that runs `tsct snapshot run-schedules`.',
+};
+
+/** The same for sections with a name in their header. */
+export const INSTANCE_HELP: Readonly<Record<keyof typeof INSTANCE_SCHEMA, string>> = {
+  Network:
+    'One section for each interface, such as [Network eth0], which is its name inside. The command line calls its keys Network.eth0.Port and the like.',
 };
 
 export type Schema = typeof SCHEMA;
@@ -173,10 +216,15 @@ export interface SettingOrigin extends Origin {
   readonly text: string;
 }
 
+/** One [Network IF] section. */
+export type InterfaceDefinition = { readonly name: string } & SectionValues<typeof INTERFACE_KEYS>;
+
 /** A parsed, validated config. */
 export type ContainerDefinition = {
   readonly [S in SectionName as Uncapitalize<S>]: SectionValues<Schema[S]>;
 } & {
-  /** Where each value that is set came from, by `Section.Key`, one place per item of a list. */
+  /** In the order of their first headers. */
+  readonly interfaces: readonly InterfaceDefinition[];
+  /** Where each value that is set came from, by `Section.Key` or `Network.eth0.Key`, one place per item of a list. */
   readonly origins: ReadonlyMap<string, readonly SettingOrigin[]>;
 };

@@ -1,7 +1,7 @@
+import { nearest } from '../base/nearest.js';
 import { KNOWN_SYSCALLS, SYSCALL_GROUPS } from '../base/syscalls.js';
 import { badValue } from '../base/units.js';
 import { CAPABILITIES } from './capability-names.js';
-import { nearest } from './nearest.js';
 
 /** yes/no as systemd writes them (systemd.syntax(7)). */
 export function parseBoolean(text: string): boolean {

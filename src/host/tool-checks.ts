@@ -38,7 +38,8 @@ export function judgeTools(path: string, recipeTools: readonly Tool[]): readonly
   });
 }
 
-function findProgram(program: string, path: string): string | undefined {
+/** As execvp(3) looks for it. */
+export function findProgram(program: string, path: string): string | undefined {
   if (program.startsWith('/')) return isAllowed(program, constants.R_OK) ? program : undefined;
   return path
     .split(delimiter)

@@ -20,7 +20,9 @@ export async function compileEach(
 ): Promise<LaunchPlan[]> {
   for (const name of names) ctx.store.need(name);
   const writesTo = ephemeral ? throwAwayTo(ctx) : 'config';
-  return Promise.all(names.map(async (name) => (await compile(ctx, name, writesTo)).plan));
+  return Promise.all(
+    names.map(async (name) => (await compile(ctx, name, writesTo, { isDryRun: true })).plan),
+  );
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 } from '../host/machine-checks.js';
 import { mountOf, readMountTable } from '../host/mount-table.js';
 import { isSystemdInit, readOwnPrivileges, readSecurityModules } from '../host/probe-host.js';
+import { judgeNetwork } from '../host/network-checks.js';
 import { judgeSysctls, readSysctls } from '../host/sysctl-checks.js';
 import { judgeTools, type Tool } from '../host/tool-checks.js';
 import { readRecipe } from '../image/recipe.js';
@@ -37,6 +38,7 @@ const ORDER: readonly CheckLine['area'][] = [
   'security',
   'ids',
   'limits',
+  'network',
   'tools',
 ];
 
@@ -60,6 +62,7 @@ export async function check(ctx: Context): Promise<CheckReport> {
     judgeIdRanges(readTakenRanges()),
     judgeOpenFiles(rlimits['RLIMIT_NOFILE'] ?? { soft: 0, hard: 0 }, capabilities),
     ...judgeSysctls(readSysctls()),
+    ...(await judgeNetwork(process.env['PATH'] ?? '', uid === 0)),
     ...judgeTools(process.env['PATH'] ?? '', await recipeTools()),
   ];
   return {

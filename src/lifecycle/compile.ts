@@ -7,12 +7,15 @@ import { mountOf, readMountTable } from '../host/mount-table.js';
 import { probeHost } from '../host/probe-host.js';
 import { buildPlan } from '../plan/build-plan.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
-import type { WritesTo } from '../plan/plan-input.js';
+import type { PlanNetwork, WritesTo } from '../plan/plan-input.js';
 import { writesToMemory } from '../plan/rootfs.js';
 import { readCurrent } from '../state/current.js';
-import { readIdentity } from '../state/identity.js';
+import { type Identity, readIdentity } from '../state/identity.js';
+import { Networks } from '../state/network.js';
 import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
+import { allotInterfaces } from './allot-interfaces.js';
 import type { Context } from './context.js';
+import { needNetworkPrograms } from './network-programs.js';
 
 /** A plan and the config that it was made from. */
 export interface Compiled {
@@ -21,17 +24,28 @@ export interface Compiled {
 }
 
 /**
- * Definition, identity and host facts to plan: reads, decides, changes nothing.
+ * Definition, identity and host facts to plan: reads, decides, and changes nothing but that an interface that is new
+ * in the config is allotted what it lacks.
+ * @param options.isDryRun not even that.
  * @throws TSCT_CONFIG_* with file and line, TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT, TSCT_HOST_* (exit 5).
  */
-export async function compile(ctx: Context, name: string, writesTo: WritesTo = 'config'): Promise<Compiled> {
+export async function compile(
+  ctx: Context,
+  name: string,
+  writesTo: WritesTo = 'config',
+  options: { readonly isDryRun?: boolean } = {},
+): Promise<Compiled> {
   const dir = ctx.layout.containerDir(name);
-  const [config, identity, current] = await Promise.all([
+  const [config, before, current] = await Promise.all([
     loadTexts(dir),
     readIdentity(ctx.layout.identityFile(name)),
     readCurrent(ctx.layout.currentFile(name)),
   ]);
   const definition = parseDefinition(config);
+  const identity =
+    writesTo === 'kept'
+      ? before
+      : await allotInterfaces(ctx, name, definition, before, { write: !options.isDryRun });
   const credentials = await readCredentials(definition);
   const plan = buildPlan({
     name,
@@ -44,11 +58,21 @@ export async function compile(ctx: Context, name: string, writesTo: WritesTo = '
       upperDir: ctx.layout.layerDir(current.upper),
       ...limitOf(ctx, name, definition, { isSubvolume: current.driver === 'btrfs', writesTo }),
     },
+    networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity),
     writesTo,
     facts: probeHost(),
     credentials,
   });
   return { plan, config };
+}
+
+/** @throws TSCT_NO_NETWORK (exit 3), TSCT_PROGRAM_MISSING (exit 5). */
+async function networksOf(ctx: Context, { addresses }: Identity): Promise<PlanNetwork[]> {
+  const names = [...new Set(Object.values(addresses).map(({ network }) => network))];
+  if (names.length === 0) return [];
+  const { dnsmasq } = needNetworkPrograms();
+  const networks = new Networks(ctx.layout);
+  return Promise.all(names.map(async (name) => ({ ...(await networks.need(name)), dnsmasq })));
 }
 
 /** @throws TSCT_HOST_NO_QUOTA (exit 5). */

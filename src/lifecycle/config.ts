@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../base/atomic-file.js';
 import { ExitCode, TsctError } from '../base/errors.js';
-import { type ConfigChange, editText, parseAssignment } from '../definition/edit.js';
+import { type ConfigChange, editText, parseAssignment, splitSettingName } from '../definition/edit.js';
 import { describeKeys } from '../definition/key-help.js';
 import { loadTexts } from '../definition/load.js';
-import { type ConfigText, parseDefinition } from '../definition/parse.js';
+import { type ConfigText, findRow, parseDefinition } from '../definition/parse.js';
 import { scanLines } from '../definition/scan.js';
+import { settingName } from '../definition/schema.js';
 import type { Context } from './context.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
@@ -33,7 +34,7 @@ export async function configGet(ctx: Context, name: string, path: string): Promi
   parseDefinition(texts);
   // An edit that changes nothing: refuses a key that is not in the table, with the nearest one as hint.
   editText('', { section, key, op: 'unset', value: '' }, path);
-  const row = describeKeys().find((known) => known.section === section && known.key === key);
+  const row = findRow(section, key);
   return {
     section,
     key,
@@ -45,8 +46,8 @@ export async function configGet(ctx: Context, name: string, path: string): Promi
 /** Every key that is set. */
 export async function configShow(ctx: Context, name: string): Promise<ConfigValue[]> {
   const texts = await configTexts(ctx, name);
-  parseDefinition(texts);
-  return describeKeys()
+  const { interfaces } = parseDefinition(texts);
+  return describeKeys(interfaces.map(({ name: link }) => link))
     .map(({ section, key, list }) => ({ section, key, values: valuesOf(texts, section, key, list) }))
     .filter(({ values }) => values.length > 0);
 }
@@ -93,7 +94,7 @@ export async function configUnset(
 }
 
 function applyChanges(text: string, changes: readonly ConfigChange[]): string {
-  return changes.reduce((edited, one) => editText(edited, one, `${one.section}.${one.key}`), text);
+  return changes.reduce((edited, one) => editText(edited, one, settingName(one.section, one.key)), text);
 }
 
 /**
@@ -138,10 +139,10 @@ export async function rawConfig(ctx: Context, name: string): Promise<string> {
   return readFile(ctx.layout.configFile(name), 'utf8');
 }
 
-/** `Section.Key`. @throws TSCT_CONFIG_KEY (exit 2). */
+/** `Section.Key`, `Network.eth0.Key`. @throws TSCT_CONFIG_KEY (exit 2). */
 function splitKey(path: string): { readonly section: string; readonly key: string } {
-  const [, section, key] = /^([A-Za-z]+)\.([A-Za-z0-9]+)$/.exec(path) ?? [];
-  if (section && key) return { section, key };
+  const name = splitSettingName(path);
+  if (name) return name;
   throw new TsctError('TSCT_CONFIG_KEY', `"${path}" is not the name of a setting`, {
     exitCode: ExitCode.Usage,
     hint: 'settings are called Section.Key, for example Exec.Hostname; see tsct.conf(5)',

@@ -3,6 +3,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { editText, parseAssignment } from '../definition/edit.js';
 import { parseDefinition } from '../definition/parse.js';
+import { scanLines } from '../definition/scan.js';
 import { ensureImage, type ImageContext } from '../image/image.js';
 import { importRootfs } from '../image/import.js';
 import { type Parameters, readRecipe } from '../image/recipe.js';
@@ -12,6 +13,7 @@ import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { type Created, makeContainer } from './make-container.js';
+import { DEFAULT_NETWORK } from './networks.js';
 import { sweep } from './sweep.js';
 
 export type Source =
@@ -68,10 +70,22 @@ async function prepareSource(ctx: Context, { source, set }: CreateOptions) {
   return { config, layers: async () => (await ensureImage(image, recipe, parameters)).layers };
 }
 
+const DEFAULT_INTERFACE = {
+  section: 'Network eth0',
+  key: 'Network',
+  op: 'set',
+  value: DEFAULT_NETWORK,
+} as const;
+
+function saysNothingOfNetwork(text: string): boolean {
+  return ![...scanLines(text)].some((line) => line.kind === 'section' && /^Network\b/.test(line.section));
+}
+
 /** The first text of a config. */
 function startConfig(text: string, origin: string, set: readonly string[]): string {
   const head = `# ${origin} Settings: tsct.conf(5).\n${text === '' ? '' : `\n${text}`}`;
-  const config = set.reduce((edited, word) => editText(edited, parseAssignment(word), '--set'), head);
+  const told = set.reduce((edited, word) => editText(edited, parseAssignment(word), '--set'), head);
+  const config = saysNothingOfNetwork(told) ? editText(told, DEFAULT_INTERFACE, 'default') : told;
   parseDefinition([{ file: 'config', text: config }]);
   return config;
 }

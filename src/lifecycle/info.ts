@@ -4,6 +4,7 @@ import { readUsage } from '../state/usage.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 import { isEphemeral } from './ephemeral.js';
+import { type InterfaceInfo, interfaceInfos } from './interface-info.js';
 import { readLastExit } from './last-exit.js';
 import { ifUnlocked } from './locking.js';
 import { observe, type State } from './observe.js';
@@ -23,7 +24,9 @@ export interface ContainerInfo {
   readonly uptime: number | null;
   /** Host ids `base` to `base + count - 1` are its ids 0 to `count - 1`. */
   readonly idmap: { readonly base: number; readonly count: number };
+  /** That its interfaces really have, with prefix length; link-local ones left out. */
   readonly addresses: readonly string[];
+  readonly network: readonly InterfaceInfo[];
   /** Bytes. */
   readonly memory: number | null;
   /** Seconds of CPU time. */
@@ -62,6 +65,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     readLastExit(ctx, name),
   ]);
   const status = observed.status;
+  const interfaces = await interfaceInfos(ctx, name, identity, status);
   const usage = status ? await readUsage(status.cgroup, status.pid) : {};
   return {
     name,
@@ -70,7 +74,8 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     supervisorPid: status?.supervisorPid ?? null,
     uptime: status ? uptimeSeconds(status.startedAtMs) : null,
     idmap: { base: identity.idBase, count: identity.idCount },
-    addresses: identity.addresses,
+    addresses: interfaces.flatMap((one) => one.addresses),
+    network: interfaces,
     memory: usage.memoryBytes ?? null,
     cpu: usage.cpuMs === undefined ? null : usage.cpuMs / 1000,
     tasks: usage.tasks ?? null,

@@ -26,21 +26,20 @@ export async function list(ctx: Context): Promise<ContainerSummary[]> {
   return Promise.all(
     ctx.store.list().map(async (name) => {
       if (!running.has(name)) return stoppedSummary(name);
-      return summarize(ctx, name, await observe(ctx, name));
+      return summarize(name, await observe(ctx, name));
     }),
   );
 }
 
-async function summarize(ctx: Context, name: string, observed: Observed): Promise<ContainerSummary> {
+async function summarize(name: string, observed: Observed): Promise<ContainerSummary> {
   const status = observed.status;
   if (!status) return stoppedSummary(name);
   // Not loaded for a listing of stopped ones: most of what `list` costs is what it loads.
-  const [{ readUsage }, { readIdentity }] = await Promise.all([
+  const [{ readUsage }, { readAddressesOf }] = await Promise.all([
     import('../state/usage.js'),
-    import('../state/identity.js'),
+    import('../host/routes.js'),
   ]);
   const usage = await readUsage(status.cgroup, status.pid);
-  const identity = await readIdentity(ctx.layout.identityFile(name)).catch(() => undefined);
   return {
     name,
     state: observed.state,
@@ -49,7 +48,7 @@ async function summarize(ctx: Context, name: string, observed: Observed): Promis
     uptime: uptimeSeconds(status.startedAtMs),
     memory: usage.memoryBytes ?? null,
     tasks: usage.tasks ?? null,
-    addresses: identity?.addresses ?? [],
+    addresses: readAddressesOf(status.pid).map(({ text, length }) => `${text}/${length}`),
   };
 }
 

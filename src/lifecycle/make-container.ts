@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import { parseDefinition } from '../definition/parse.js';
 import { canHoldUpper, mountOf, readMountTable } from '../host/mount-table.js';
@@ -8,6 +9,7 @@ import type { ConfigFile, DriverName, Root } from '../state/root.js';
 import { driverOf } from '../storage/drivers.js';
 import type { Pin } from '../storage/pin.js';
 import { allotIdentity } from './allot.js';
+import { allotInterfaces } from './allot-interfaces.js';
 import { writeConfig } from './config-files.js';
 import type { Context } from './context.js';
 import { freshenRoot } from './freshen.js';
@@ -84,13 +86,32 @@ async function fill(ctx: Context, name: string, pin: Pin, content: Content): Pro
 
 async function makeIdentity(ctx: Context, name: string, content: Content): Promise<Identity> {
   const { identityOf, machine } = content;
-  if (identityOf === undefined && machine === undefined) return allotIdentity(ctx, name);
+  if (identityOf === undefined && machine === undefined) {
+    return connect(ctx, name, content, await allotIdentity(ctx, name));
+  }
   const identity =
     identityOf === undefined
       ? { ...(await allotIdentity(ctx, name)), ...machine }
       : await readIdentity(ctx.layout.identityFile(identityOf));
   await writeIdentity(ctx.layout.identityFile(name), identity);
-  return identity;
+  return connect(ctx, name, content, identity);
+}
+
+/** Addresses for its interfaces. One that comes from elsewhere may be on a network that is not here: start will say so. */
+async function connect(
+  ctx: Context,
+  name: string,
+  { config }: Content,
+  identity: Identity,
+): Promise<Identity> {
+  const definition = parseDefinition(config.map((file) => ({ file: file.name, text: file.text })));
+  try {
+    return await allotInterfaces(ctx, name, definition, identity);
+  } catch (error) {
+    if (!(error instanceof TsctError) || error.code !== 'TSCT_NO_NETWORK') throw error;
+    ctx.warn(`${error.message}: ${name} will not start before it is made`);
+    return identity;
+  }
 }
 
 /** As the config wishes, as the original has it, or what suits the disk best. */

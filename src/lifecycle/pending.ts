@@ -1,7 +1,7 @@
 import { describeKeys } from '../definition/key-help.js';
 import { loadTexts } from '../definition/load.js';
 import { type ConfigText, findRow, parseDefinition } from '../definition/parse.js';
-import type { ContainerDefinition } from '../definition/schema.js';
+import { type ContainerDefinition, instanceOf, settingName } from '../definition/schema.js';
 import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
 
@@ -24,13 +24,20 @@ export async function pendingKeys(ctx: Context, name: string): Promise<string[]>
 
 /** Keys whose values differ. */
 export function changedKeys(before: ContainerDefinition, after: ContainerDefinition): string[] {
-  return describeKeys()
+  const interfaces = new Set([...before.interfaces, ...after.interfaces].map(({ name }) => name));
+  return describeKeys([...interfaces])
     .filter(({ section, key }) => settingOf(before, section, key) !== settingOf(after, section, key))
-    .map(({ section, key }) => `${section}.${key}`);
+    .map(({ section, key }) => settingName(section, key));
 }
 
 function settingOf(definition: ContainerDefinition, section: string, key: string): string {
   const sections = definition as unknown as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   const field = findRow(section, key)?.field ?? key;
-  return JSON.stringify(sections[section.charAt(0).toLowerCase() + section.slice(1)]?.[field] ?? null);
+  const instance = instanceOf(section);
+  const values: Readonly<Record<string, unknown>> | undefined = instance
+    ? definition.interfaces.find(({ name }) => name === instance.name)
+    : sections[section.charAt(0).toLowerCase() + section.slice(1)];
+  const value = values?.[field];
+  // A list that is empty says as little as an interface that is not there.
+  return JSON.stringify(Array.isArray(value) && value.length === 0 ? null : (value ?? null));
 }

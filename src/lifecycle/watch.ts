@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TsctError } from '../base/errors.js';
-import { followEvents } from '../supervisor/client.js';
+import { askStatus, followEvents } from '../supervisor/client.js';
 import type { ExitRecord, RunState } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 import { publicState, type State } from './observe.js';
 
-export type Condition = 'stopped' | 'running' | 'ready' | 'frozen';
+export type Condition = 'stopped' | 'running' | 'ready' | 'frozen' | 'address';
 
 /** What is known of a container at one moment of watching it. */
 export interface Moment {
@@ -20,7 +20,13 @@ export interface Moment {
 /** A container that is not there yet has no socket to wait on: looked for at this pace. */
 const APPEARANCE_POLL_MS = 50;
 
-/** True when a moment is what is waited for. A frozen container runs; a ready one runs. */
+/** Whether an address has come tells nobody: looked for at this pace. */
+const ADDRESS_POLL_MS = 50;
+
+/**
+ * True when a moment is what is waited for. A frozen container runs; a ready one runs; one that waits for an address
+ * runs first.
+ */
 export function holds(condition: Condition, moment: Moment): boolean {
   if (condition === 'stopped') return moment.state === 'stopped';
   if (condition === 'ready') return moment.ready && moment.state !== 'stopping';
@@ -56,6 +62,17 @@ function stateChange(state: RunState): Partial<Moment> {
   return changed === 'starting' ? { state: changed, ready: false, readyBy: '' } : { state: changed };
 }
 
+/** False when it stops before it has any. */
+async function getsAddress(ctx: Context, name: string, signal: AbortSignal): Promise<boolean> {
+  const { readAddressesOf } = await import('../host/routes.js');
+  for (;;) {
+    const presence = await askStatus(ctx.layout.controlSocket(name));
+    if (presence.is !== 'alive') return false;
+    if (readAddressesOf(presence.status.pid).length > 0) return true;
+    await sleep(ADDRESS_POLL_MS, undefined, { signal });
+  }
+}
+
 /**
  * Waits until a container is what is asked for, over stops, starts and reboots.
  * @param options.timeoutMs absent: for ever.
@@ -72,7 +89,8 @@ export async function waitFor(
   try {
     for (;;) {
       for await (const moment of moments(ctx, name, signal)) {
-        if (holds(condition, moment)) return moment;
+        if (!holds(condition, moment)) continue;
+        if (condition !== 'address' || (await getsAddress(ctx, name, signal))) return moment;
       }
       ctx.store.need(name);
       // Polled whether a run begins: somebody else's `start`, for which there is nothing to listen to yet.
@@ -84,7 +102,7 @@ export async function waitFor(
     if (!timeout?.aborted) throw error;
     throw new TsctError(
       'TSCT_TIMEOUT',
-      `${name} did not become ${condition} within ${(options.timeoutMs ?? 0) / 1000} s`,
+      `${name} ${condition === 'address' ? 'got no address' : `did not become ${condition}`} within ${(options.timeoutMs ?? 0) / 1000} s`,
       { hint: `see what it is doing: tsct info ${name}; tsct logs ${name}` },
     );
   }

@@ -4,6 +4,7 @@ import { buildDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
 import { type CgroupPlan, type LaunchPlan, OCI_VERSION, PLAN_FORMAT } from './launch-plan.js';
 import { buildMounts, planVolume } from './mounts.js';
+import { buildNetwork } from './network.js';
 import type { OciLinux } from './oci.js';
 import type { PlanInput } from './plan-input.js';
 import { buildProcess } from './process.js';
@@ -47,6 +48,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
     ...integration.binds,
   ]);
   const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
+  const network = buildNetwork(input);
   const process = buildProcess(input, Object.keys(runHost.credentials).length > 0);
   return {
     ociVersion: OCI_VERSION,
@@ -90,6 +92,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
         join('/run/systemd/nspawn-uid', String(identity.idBase)),
       ],
       seccompCacheDir: join(RUN_ROOT, '.seccomp'),
+      ...(network ? { network } : {}),
     },
   };
 }

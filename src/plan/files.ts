@@ -2,6 +2,7 @@ import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostFacts } from '../host/facts.js';
 import type { FileEdit, RunHostPlan } from './launch-plan.js';
 import { planBind } from './mounts.js';
+import { resolvConfText } from './network.js';
 import type { PlanInput } from './plan-input.js';
 
 type Binds = ReturnType<typeof planBind>[];
@@ -27,10 +28,16 @@ const RESOLV_CONF_SOURCES: Readonly<Record<keyof HostFacts['resolvConf'], string
 };
 
 /** @throws TSCT_HOST_RESOLV_CONF (exit 5) if the host lacks the file that ResolvConf= names. */
-function resolvConf({ definition, facts }: PlanInput): Integration {
+function resolvConf(input: PlanInput): Integration {
+  const { definition, facts } = input;
   const mode = definition.exec.resolvConf;
-  // auto is off: a container with a network of its own is not helped by the host's resolver.
-  if (mode === 'off' || mode === 'auto') return NOTHING;
+  if (mode === 'off') return NOTHING;
+  if (mode === 'auto') {
+    // The host's resolver is of no help to a container with a network of its own.
+    const content = resolvConfText(input);
+    if (content === '' || definition.files.readOnly) return NOTHING;
+    return { files: [{ op: 'write', path: RESOLV_CONF, content, mode: 0o644, when: 'plain' }], binds: [] };
+  }
   if (mode === 'delete') return { files: [{ op: 'remove', path: RESOLV_CONF }], binds: [] };
   const [how, which] = mode.split('-') as ['copy' | 'replace' | 'bind', keyof HostFacts['resolvConf']];
   const content = facts.resolvConf[which];

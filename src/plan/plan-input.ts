@@ -9,6 +9,8 @@ export interface PlanInput {
   readonly definition: ContainerDefinition;
   readonly identity: PlanIdentity;
   readonly root: PlanRoot;
+  /** Those of tsct that its identity has addresses on. */
+  readonly networks: readonly PlanNetwork[];
   /** Absent: `config`. */
   readonly writesTo?: WritesTo;
   readonly facts: HostFacts;
@@ -28,6 +30,23 @@ export interface PlanIdentity {
   readonly uuid: string;
   readonly idBase: number;
   readonly idCount: number;
+  /** By the interface's name inside. */
+  readonly macs: Readonly<Record<string, string>>;
+  /** On networks of tsct, without prefix length. */
+  readonly addresses: Readonly<
+    Record<string, { readonly network: string; readonly ipv4: string; readonly ipv6: string }>
+  >;
+}
+
+/** What a plan needs of src/state's NetworkRecord. */
+export interface PlanNetwork {
+  readonly name: string;
+  /** Subnets with prefix length. */
+  readonly ipv4: string;
+  readonly ipv6: string;
+  readonly mtu?: number;
+  /** The program. */
+  readonly dnsmasq: HostPath;
 }
 
 /** What a plan needs of src/state's Current. */

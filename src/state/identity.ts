@@ -3,9 +3,18 @@ import { writeFileAtomic } from '../base/atomic-file.js';
 import type { HostPath } from '../base/paths.js';
 import { RecordReader } from './record.js';
 
-export const IDENTITY_FORMAT = 1;
+/** 1 had no addresses. */
+export const IDENTITY_FORMAT = 2;
 /** Ids of one container: what systemd-nspawn -U and a stock system (nobody is 65534) need. */
 export const ID_COUNT = 65536;
+
+/** What an interface has on a network of tsct. */
+export interface Allotment {
+  readonly network: string;
+  /** Without prefix length: that is the network's. */
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
 
 /** What tsct allotted to this container alone: never copied to a clone, never brought back by restore. */
 export interface Identity {
@@ -17,7 +26,8 @@ export interface Identity {
   readonly idCount: typeof ID_COUNT;
   /** Interface name inside → MAC address. */
   readonly macs: Readonly<Record<string, string>>;
-  readonly addresses: readonly string[];
+  /** Interface name inside → its addresses on a network of tsct. */
+  readonly addresses: Readonly<Record<string, Allotment>>;
   readonly createdMs: number;
 }
 
@@ -29,7 +39,7 @@ export function newIdentity(idBase: number, nowMs = Date.now()): Identity {
     idBase,
     idCount: ID_COUNT,
     macs: {},
-    addresses: [],
+    addresses: {},
     createdMs: nowMs,
   };
 }
@@ -56,9 +66,21 @@ export async function readIdentity(path: HostPath): Promise<Identity> {
     ),
     idCount: record.need('idCount', (v): v is typeof ID_COUNT => v === ID_COUNT, String(ID_COUNT)),
     macs: record.stringMap('macs'),
-    addresses: record.strings('addresses'),
+    addresses: { ...record.need('addresses', isAllotted, 'addresses by interface') },
     createdMs: record.integer('createdMs'),
   };
+}
+
+/** Of an identity of format 1, too. */
+function isAllotted(value: unknown): value is Identity['addresses'] {
+  if (Array.isArray(value)) return value.length === 0;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((each: Partial<Allotment> | null) =>
+      [each?.network, each?.ipv4, each?.ipv6].every((field) => typeof field === 'string'),
+    )
+  );
 }
 
 export async function writeIdentity(path: HostPath, identity: Identity): Promise<void> {

@@ -12,6 +12,11 @@ export async function teardown(plan: LaunchPlan): Promise<void> {
   await runSetup(['teardown'], plan, `clean up after ${plan.tsct.name}`);
 }
 
+/** Brings up again what is missing of the networks of a plan that is running; @param network for messages. */
+export async function repairNetwork(plan: LaunchPlan, network: string): Promise<void> {
+  await runSetup(['repair-network'], plan, `repair network ${network}`);
+}
+
 /**
  * Changes files inside the root of a stopped container, mounted for that in a private mount namespace.
  * No symlink inside is followed out of the root.

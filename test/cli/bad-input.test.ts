@@ -91,7 +91,7 @@ describe('bad input', () => {
   it('a word that is no command: exit 2', async () => {
     const { exitCode, stderr } = await run('craete', 'web');
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('"craete web" is not a tsct command');
+    expect(stderr).toContain('"craete" is not a tsct command\nHint: did you mean tsct create?');
   });
 
   it('cp takes exactly one place in a container', async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUN_ROOT } from '../../src/base/paths.js';
@@ -15,6 +16,7 @@ export function tracesOf(root: string, hash: string): Traces {
     ...mounts(root, hash),
     ...cgroups(hash),
     ...links(hash),
+    ...tables(hash),
     ...processes(root, hash),
     ...names(RUN_ROOT)
       .filter((entry) => entry.name.endsWith(`_${hash}`))
@@ -46,7 +48,7 @@ function* cgroups(hash: string): Generator<string> {
   for (const hierarchy of hierarchies) {
     for (const top of names(hierarchy).filter((entry) => entry.name.startsWith('tsct'))) {
       for (const entry of names(join(hierarchy, top.name))) {
-        if (entry.name.includes(`_${hash}`)) yield `cgroup ${join(hierarchy, top.name, entry.name)}`;
+        if (entry.name.includes(hash)) yield `cgroup ${join(hierarchy, top.name, entry.name)}`;
       }
     }
   }
@@ -56,6 +58,14 @@ function* links(hash: string): Generator<string> {
   for (const { name } of names('/sys/class/net')) {
     if (name.includes(hash) || text(`/sys/class/net/${name}/ifalias`).includes(hash)) yield `link ${name}`;
   }
+  for (const { name } of names(join(RUN_ROOT, '.net'))) {
+    if (name.includes(hash)) yield `network ${join(RUN_ROOT, '.net', name)}`;
+  }
+}
+
+function* tables(hash: string): Generator<string> {
+  const listed = spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout ?? '';
+  for (const table of listed.split('\n')) if (table.includes(hash)) yield table;
 }
 
 /** In a cgroup of this root, or a program of tsct's that was told of it. Zombies are their parent's to reap. */
@@ -64,7 +74,8 @@ function* processes(root: string, hash: string): Generator<string> {
     if (Number(pid) === process.pid) continue;
     const [, comm = '', state = ''] = /^\d+ \((.*)\) (\S)/s.exec(text(`/proc/${pid}/stat`)) ?? [];
     if (state === 'Z' || state === '') continue;
-    const inCgroup = text(`/proc/${pid}/cgroup`).includes(`_${hash}`);
+    const group = text(`/proc/${pid}/cgroup`);
+    const inCgroup = group.includes(`_${hash}`) || group.includes(`-${hash}`);
     const told = comm.startsWith('tsct-') && knows(pid, root, hash);
     if (inCgroup || told) yield `process ${pid} ${comm}`;
   }
@@ -78,7 +89,7 @@ function knows(pid: string, root: string, hash: string): boolean {
 /** Names in the root: containers, locks, what a half-done job left in the store. Whole layers are a cache. */
 function* files(root: string): Generator<string> {
   for (const { name } of names(root)) {
-    if (!['.store', '.locks', '.backup'].includes(name)) yield `file ${join(root, name)}`;
+    if (!['.store', '.locks', '.backup', '.networks'].includes(name)) yield `file ${join(root, name)}`;
   }
   for (const { name } of names(join(root, '.store/runs'))) yield `file ${join(root, '.store/runs', name)}`;
   for (const directory of ['.locks', '.store', '.store/layers', '.store/images', '.store/volumes']) {

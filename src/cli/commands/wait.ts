@@ -1,7 +1,7 @@
 import { integer, string } from '@oclif/core/flags';
 import { BaseCommand, nameArg } from '../base-command.js';
 
-const CONDITIONS = ['stopped', 'running', 'ready', 'frozen'] as const;
+const CONDITIONS = ['stopped', 'running', 'ready', 'frozen', 'address'] as const;
 
 export default class Wait extends BaseCommand {
   static override summary = 'wait until a container is in some state';
@@ -11,7 +11,10 @@ export default class Wait extends BaseCommand {
     for: string({ summary: 'what to wait for', options: CONDITIONS, default: 'stopped' }),
     timeout: integer({ summary: 'give up after', helpValue: 'SECONDS', min: 0 }),
   };
-  static override examples = ['<%= config.bin %> wait web --for ready --timeout 30'];
+  static override examples = [
+    '<%= config.bin %> wait web --for ready --timeout 30',
+    '<%= config.bin %> wait web --for address',
+  ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Wait);

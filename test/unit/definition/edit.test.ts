@@ -13,7 +13,19 @@ const edit = (text: string, op: ConfigChange['op'], name: string, value = '') =>
 
 /** Texts as people and other programs write them: comments, blanks, CRLF, continuations, repeats, junk, no last newline. */
 const anyLine = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom('[Exec]', '[Files]', '[Start]', '[Other]') },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      '[Exec]',
+      '[Files]',
+      '[Start]',
+      '[Other]',
+      '[Network]',
+      '[Network eth0]',
+      '[Network  eth0]',
+      '[Network eth1]',
+    ),
+  },
   {
     weight: 4,
     arbitrary: fc.constantFrom(
@@ -22,6 +34,8 @@ const anyLine = fc.oneof(
       'Bind=/a',
       'Bind=',
       'Order=1',
+      'Port=80:80',
+      'Private=yes',
       'Environment=A=1 \\',
       'X=\\',
     ),
@@ -52,6 +66,10 @@ const EDITS: readonly ConfigChange[] = [
   change('set', 'Files.Bind', '/new'),
   change('append', 'Files.Bind', '/more'),
   change('append', 'Files.Bind', ''),
+  change('set', 'Network eth0.MTUBytes', '1400'),
+  change('append', 'Network eth0.Port', '81:81'),
+  change('unset', 'Network eth0.Port'),
+  change('set', 'Network.Private', 'no'),
   change('unset', 'Exec.Hostname'),
   change('unset', 'Files.Bind'),
 ];
@@ -90,7 +108,9 @@ describe('editText', () => {
         const after = dissect(editText(text, by, '--set'), by);
         // Added text: at most the end of an unfinished last line and one section header.
         expect(after.rest.startsWith(before.rest)).toBe(true);
-        expect(after.rest.slice(before.rest.length)).toMatch(/^(\r?\n)*(\[(Exec|Files|Start)\]\r?\n)?$/);
+        expect(after.rest.slice(before.rest.length)).toMatch(
+          /^(\r?\n)*(\[(Exec|Files|Start|Network|Network eth0)\]\r?\n)?$/,
+        );
         if (by.op === 'unset') expect(after).toEqual({ rest: before.rest, values: [] });
         if (by.op === 'set') expect(after.values).toEqual([by.value]);
         if (by.op === 'append') expect(after.values).toEqual([...before.values, by.value]);
@@ -123,6 +143,9 @@ describe('editText', () => {
     ['Exce.Hostname', 'x', 'TSCT_CONFIG_UNKNOWN_SECTION'],
     ['constructor.name', 'x', 'TSCT_CONFIG_UNKNOWN_SECTION'],
     ['Exec.toString', 'x', 'TSCT_CONFIG_UNKNOWN_KEY'],
+    ['Network lo.Port', '1:1', 'TSCT_CONFIG_UNKNOWN_SECTION'],
+    ['Network eth0.Private', 'yes', 'TSCT_CONFIG_UNKNOWN_KEY'],
+    ['Network eth0.Port', '1', 'TSCT_CONFIG_VALUE'],
     ['Exec.Hostname', '-', 'TSCT_CONFIG_VALUE'],
     ['Exec.Environment', 'A=1\nB=2', 'TSCT_CONFIG_VALUE'],
     ['Exec.Environment', 'A=1\\', 'TSCT_CONFIG_VALUE'],
@@ -136,6 +159,12 @@ describe('parseAssignment', () => {
   it('sets a single key and adds to a list', () => {
     expect(parseAssignment('Exec.Hostname=a=b')).toEqual(change('set', 'Exec.Hostname', 'a=b'));
     expect(parseAssignment('Files.Bind=/a')).toEqual(change('append', 'Files.Bind', '/a'));
+    expect(parseAssignment('Network.eth0.1.Port=a=b.c')).toEqual({
+      section: 'Network eth0.1',
+      key: 'Port',
+      op: 'append',
+      value: 'a=b.c',
+    });
   });
 
   it('makes a text that reads back', () => {

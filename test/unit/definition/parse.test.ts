@@ -88,7 +88,7 @@ describe('parseDefinition', () => {
       'config:1: unknown section [Exce]',
       'nearest is [Exec]',
     ],
-    ['[Network eth0]\nX=1', 'TSCT_CONFIG_UNKNOWN_SECTION', 'config:1: unknown section [Network eth0]', ''],
+    ['[Networks eth0]\nX=1', 'TSCT_CONFIG_UNKNOWN_SECTION', 'config:1: unknown section [Networks eth0]', ''],
     ['[__proto__]\nX=1', 'TSCT_CONFIG_UNKNOWN_SECTION', 'config:1: unknown section [__proto__]', ''],
     ['Hostname=a', 'TSCT_CONFIG_SYNTAX', 'config:1: Hostname= stands before the first [Section]', ''],
     [

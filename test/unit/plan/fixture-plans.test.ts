@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildPlan } from '../../../src/plan/build-plan.js';
 import type { PlanInput } from '../../../src/plan/plan-input.js';
 import { ociErrors } from './oci-schema.js';
-import { MODERN_FACTS, sampleInput } from './sample-input.js';
+import { CONNECTED, MODERN_FACTS, sampleInput } from './sample-input.js';
 
 /**
  * The contract with native: test/native decodes these very files. After a change that is meant,
@@ -24,6 +24,10 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
     writesTo: 'run',
     root: { ...sampleInput('').root, limitedBy: 'project' },
   }),
+  'with-network': sampleInput(
+    '[Network eth0]\nPort=8080:80\nPort=[::1]:53:5353/udp\n[Network eth1]\nBridge=br0\nAddress=198.18.0.2/24\nGateway=198.18.0.1\nMTUBytes=1400\n',
+    CONNECTED,
+  ),
   'with-binds': sampleInput(`
 [Exec]
 Init=/opt/init

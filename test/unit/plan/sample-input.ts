@@ -63,7 +63,10 @@ export function sampleInput(config: string, changes: Partial<PlanInput> = {}): P
       uuid: '6b5f1e0c-8f63-4c6e-9f0e-2f3f5a1c7d11',
       idBase: 1_000_000 - (1_000_000 % 65_536),
       idCount: 65_536,
+      macs: {},
+      addresses: {},
     },
+    networks: [],
     root: {
       isOverlay: true,
       layers: ['/var/lib/tsct/.store/layers/busybox-1/tree'],
@@ -74,3 +77,15 @@ export function sampleInput(config: string, changes: Partial<PlanInput> = {}): P
     ...changes,
   };
 }
+
+/** Changes for a container `web` that was allotted addresses for eth0, and a MAC for eth1 as well. */
+export const CONNECTED: Partial<PlanInput> = {
+  identity: {
+    ...sampleInput('').identity,
+    macs: { eth0: '02:11:22:33:44:55', eth1: '02:11:22:33:44:66' },
+    addresses: { eth0: { network: 'tsct0', ipv4: '10.80.1.7', ipv6: 'fd12:3456:789a:0:11:22ff:fe33:4455' } },
+  },
+  networks: [
+    { name: 'tsct0', ipv4: '10.80.1.0/24', ipv6: 'fd12:3456:789a::/64', dnsmasq: '/usr/sbin/dnsmasq' },
+  ],
+};

@@ -35,8 +35,16 @@ describe('identity.json', () => {
     });
   });
 
+  it('reads one of format 1, which had no addresses', async () => {
+    const identity = newIdentity(65536);
+    writeFileSync(file, JSON.stringify({ ...identity, format: 1, addresses: [] }));
+    expect(await readIdentity(file)).toEqual(identity);
+    writeFileSync(file, JSON.stringify({ ...identity, addresses: { eth0: { network: 'tsct0' } } }));
+    await expect(readIdentity(file)).rejects.toMatchObject({ code: 'TSCT_DAMAGED_RECORD' });
+  });
+
   it('leaves a newer format to a newer tsct, exit 5', async () => {
-    writeFileSync(file, JSON.stringify({ ...newIdentity(65536), format: 2 }));
+    writeFileSync(file, JSON.stringify({ ...newIdentity(65536), format: 3 }));
     await expect(readIdentity(file)).rejects.toMatchObject({ code: 'TSCT_NEWER_FORMAT', exitCode: 5 });
   });
 });

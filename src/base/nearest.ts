@@ -1,7 +1,11 @@
-/** The candidate with the fewest single-character edits to `word`, case ignored; `""` for no candidates. */
-export function nearest(word: string, candidates: readonly string[]): string {
+/** The candidate with the fewest single-character edits to `word`, at most `editsMax`, case ignored; `""` for none. */
+export function nearest(
+  word: string,
+  candidates: readonly string[],
+  editsMax = Number.POSITIVE_INFINITY,
+): string {
   let best = '';
-  let bestEdits = Number.POSITIVE_INFINITY;
+  let bestEdits = editsMax + 1;
   for (const candidate of candidates) {
     const edits = editDistance(word.toLowerCase().slice(0, 64), candidate.toLowerCase());
     if (edits < bestEdits) {

@@ -1,0 +1,29 @@
+import type { TsctError } from '../base/errors.js';
+import { configError } from './config-error.js';
+import { type ContainerDefinition, type InterfaceDefinition, settingName } from './schema.js';
+
+/** What is wrong with interfaces that no single line tells: each with the line that says it last. */
+export function interfaceErrors(definition: ContainerDefinition): TsctError[] {
+  return definition.interfaces.flatMap((of) => errorsOf(definition, of));
+}
+
+function errorsOf(definition: ContainerDefinition, of: InterfaceDefinition): TsctError[] {
+  const placesOf = (key: string) => definition.origins.get(settingName(`Network ${of.name}`, key)) ?? [];
+  const errors: TsctError[] = [];
+  const complain = (key: string, index: number, why: string, hint?: string) => {
+    const place = placesOf(key).at(index);
+    if (place) errors.push(configError('TSCT_CONFIG_VALUE', place, `${key}=: ${why}`, hint ? { hint } : {}));
+  };
+  if (of.bridge !== undefined && placesOf('Network').length > 0) {
+    complain('Bridge', -1, `${of.name} is on a network already`, 'take Network= or Bridge= out');
+  }
+  for (const version of [4, 6] as const) {
+    const count = of.gateways.filter((gateway) => gateway.version === version).length;
+    if (count > 1) complain('Gateway', -1, `there are ${count} default routes for IPv${version}`);
+  }
+  of.addresses.forEach(({ text }, index) => {
+    if (of.addresses.findIndex((other) => other.text === text) < index)
+      complain('Address', index, `${text} is there already`);
+  });
+  return errors;
+}

@@ -1,0 +1,59 @@
+import { list, one, oneOr } from './key-row.js';
+import {
+  parseIps,
+  parseLinkName,
+  parseMac,
+  parseNetworkName,
+  parsePort,
+  parseStaticAddress,
+} from './network-values.js';
+import { parseBoolean, parseInteger } from './values.js';
+
+/** Smallest that IPv6 runs over (RFC 8200), largest that an IP packet is. */
+const MTU_MIN = 1280;
+const MTU_MAX = 65535;
+
+/** What is said once for all interfaces. */
+export const NETWORK_KEYS = {
+  Private: oneOr('private', parseBoolean, 'no', {
+    syntax: 'BOOL',
+    help: 'No interface but loopback, whatever [Network IF] sections there are.',
+  }),
+};
+
+/** [Network IF]: one section for each interface, which is called IF inside. */
+export const INTERFACE_KEYS = {
+  Network: oneOr('network', parseNetworkName, 'tsct0', {
+    syntax: 'NAME',
+    help: "The network of tsct (tsct network create) that it is on: addresses, routes, names and the way out are tsct's. tsct0 is made when it is needed first.",
+  }),
+  Bridge: one('bridge', parseLinkName, {
+    syntax: 'LINK',
+    help: 'A bridge of the host that it is a port of, instead of a network of tsct. Addresses are those of Address=, or what the guest gets by DHCP there.',
+  }),
+  MACAddress: one('mac', parseMac, {
+    syntax: 'MAC',
+    help: 'Its address on the link. Not set: one that is made of the uuid of the container and the name of the interface, and so stays.',
+  }),
+  MTUBytes: one('mtu', parseInteger(MTU_MIN, MTU_MAX), {
+    syntax: '1280...65535',
+    unit: 'bytes',
+    help: 'Largest packet. Not set: what the bridge has.',
+  }),
+  Address: list('addresses', parseStaticAddress, {
+    syntax: 'ADDRESS/BITS',
+    help: 'An address of its own choice, up before init runs. On a network of tsct it is in the subnet of that, and takes the place of the one of its kind (IPv4, IPv6) that tsct would choose.',
+  }),
+  Gateway: list('gateways', parseIps, {
+    syntax: 'ADDRESS...',
+    help: "Where the default route leads, one of each kind. Not set: a network's own gateway, for the first interface that has one.",
+  }),
+  DNS: list('dns', parseIps, {
+    syntax: 'ADDRESS...',
+    help: "Name servers, for the guest's /etc/resolv.conf (see Exec.ResolvConf=). Not set: a network's own.",
+  }),
+  Port: list('ports', parsePort, {
+    syntax: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
+    help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets.',
+  }),
+};

@@ -1,0 +1,52 @@
+import { run } from '../base/exec.js';
+import { badLine, type CheckLine, okLine } from './check-line.js';
+import { findProgram } from './tool-checks.js';
+
+const SYSTEM_PATH = ':/usr/sbin:/sbin';
+const WITHOUT = 'only containers with Network.Private=yes start';
+
+/** Tried in a network namespace that is gone with the process: nothing of it is left on the host. */
+const TRIES: readonly { readonly name: string; readonly script: string; readonly fix: string }[] = [
+  { name: 'bridge', script: 'ip link add name probe0 type bridge', fix: 'modprobe bridge' },
+  { name: 'veth', script: 'ip link add name probe0 type veth peer name probe1', fix: 'modprobe veth' },
+  {
+    name: 'nf_tables',
+    script: "nft 'add table bridge probe; add table inet probe'",
+    fix: 'modprobe -a nf_tables nft_reject_bridge',
+  },
+  {
+    name: 'nat',
+    script:
+      "nft 'add table inet probe; add chain inet probe out { type nat hook postrouting priority 100; }; add rule inet probe out masquerade'",
+    fix: 'modprobe -a nft_chain_nat nft_masq',
+  },
+];
+
+/** What the network of containers needs of the host. @param isRoot else nothing can be tried. */
+export async function judgeNetwork(path: string, isRoot: boolean): Promise<readonly CheckLine[]> {
+  const programs = [
+    ['nft', 'nftables'],
+    ['dnsmasq', 'dnsmasq-base'],
+  ] as const;
+  const lines = programs.map(([program, debianPackage]) => {
+    const found = findProgram(program, path + SYSTEM_PATH);
+    if (found !== undefined) return okLine('network', program, found);
+    return badLine('network', program, {
+      required: false,
+      found: `not installed: ${WITHOUT}`,
+      fix: `apt-get install ${debianPackage}`,
+    });
+  });
+  if (!isRoot) return lines;
+  return [...lines, ...(await Promise.all(TRIES.map(tryOut)))];
+}
+
+async function tryOut({ name, script, fix }: (typeof TRIES)[number]): Promise<CheckLine> {
+  try {
+    await run('unshare', ['--net', 'sh', '-c', script], { doing: `try ${name}`, debianPackage: 'util-linux' });
+    return okLine('network', name, 'works');
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return badLine('network', name, { required: false, found: `${WITHOUT} (${why})`, fix });
+  }
+}

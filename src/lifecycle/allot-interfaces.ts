@@ -1,0 +1,194 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { ExitCode, TsctError } from '../base/errors.js';
+import { contains, parseCidr, parseIp } from '../base/ip.js';
+import { configError } from '../definition/config-error.js';
+import { type ContainerDefinition, type InterfaceDefinition, settingName } from '../definition/schema.js';
+import { chooseAddress, isForContainers } from '../network/allocate.js';
+import { slaacAddress, stableMac } from '../network/links.js';
+import { gatewayOf } from '../network/subnet.js';
+import { type Allotment, type Identity, writeIdentity } from '../state/identity.js';
+import { type NetworkRecord, Networks } from '../state/network.js';
+import type { Context } from './context.js';
+import { needNetwork, withNetworksLock } from './networks.js';
+
+/** What containers have that nobody else may have, and whose it is. */
+export interface Holders {
+  /** MAC or address → container. */
+  readonly by: ReadonlyMap<string, string>;
+}
+
+/**
+ * The identity with what the interfaces of the config have: what it has already where that still suits, anything else
+ * anew. tsct is the only one who gives out addresses, to one container at a time.
+ * @param options.write false: tells what would be allotted.
+ * @throws TSCT_NETWORK_FULL, TSCT_ADDRESS_TAKEN (exit 4), TSCT_NO_NETWORK (exit 3), TSCT_CONFIG_VALUE.
+ */
+export async function allotInterfaces(
+  ctx: Context,
+  name: string,
+  definition: ContainerDefinition,
+  identity: Identity,
+  options: { readonly write: boolean } = { write: true },
+): Promise<Identity> {
+  const wanted = interfacesOf(definition);
+  if (await suits(ctx, definition, identity)) return identity;
+  return withNetworksLock(ctx, async () => {
+    const holders = readHolders(ctx, identity.uuid);
+    const macs: Record<string, string> = {};
+    const addresses: Record<string, Allotment> = {};
+    for (const of of wanted) {
+      const mac = macOf(of, identity);
+      refuseTaken(name, definition, { of, key: 'MACAddress', value: mac }, holders);
+      macs[of.name] = mac;
+      if (of.bridge !== undefined) continue;
+      const network = await needNetwork(ctx, of.network, { isLocked: true });
+      addresses[of.name] = allot(
+        name,
+        definition,
+        { of, mac, network, had: identity.addresses[of.name] },
+        {
+          by: new Map([...holders.by, ...Object.values(addresses).map(({ ipv4 }) => [ipv4, name] as const)]),
+        },
+      );
+    }
+    const allotted = { ...identity, macs, addresses };
+    if (options.write) await writeIdentity(ctx.layout.identityFile(name), allotted);
+    return allotted;
+  });
+}
+
+/** Those that a container gets: none where it is private. */
+export function interfacesOf(definition: ContainerDefinition): readonly InterfaceDefinition[] {
+  return definition.network.private ? [] : definition.interfaces;
+}
+
+function macOf(of: InterfaceDefinition, identity: Identity): string {
+  return of.mac ?? identity.macs[of.name] ?? stableMac(identity.uuid, of.name);
+}
+
+/** Read without the lock: most starts have nothing to change. */
+async function suits(ctx: Context, definition: ContainerDefinition, identity: Identity): Promise<boolean> {
+  const wanted = interfacesOf(definition);
+  const have = Object.keys(identity.macs);
+  if (have.length !== wanted.length || Object.keys(identity.addresses).length > have.length) return false;
+  for (const of of wanted) {
+    const mac = identity.macs[of.name];
+    if (mac === undefined || mac !== macOf(of, identity)) return false;
+    const had = identity.addresses[of.name];
+    if (of.bridge !== undefined) {
+      if (had !== undefined) return false;
+      continue;
+    }
+    const network = await new Networks(ctx.layout).read(of.network);
+    if (!network || had?.network !== network.name) return false;
+    if (had.ipv4 !== (staticOf(of, 4) ?? had.ipv4) || !isFree(network, had.ipv4)) return false;
+    if (had.ipv6 !== ipv6Of(of, network, mac)) return false;
+  }
+  return true;
+}
+
+function staticOf(of: InterfaceDefinition, version: 4 | 6): string | undefined {
+  return of.addresses.find((address) => address.version === version)?.text;
+}
+
+function ipv6Of(of: InterfaceDefinition, network: NetworkRecord, mac: string): string {
+  return staticOf(of, 6) ?? slaacAddress(parseCidr(network.ipv6), mac);
+}
+
+function isFree(network: NetworkRecord, ipv4: string): boolean {
+  return isForContainers(parseCidr(network.ipv4), ipv4);
+}
+
+function allot(
+  name: string,
+  definition: ContainerDefinition,
+  { of, mac, network, had }: AllotmentInput,
+  holders: Holders,
+): Allotment {
+  const ipv6 = ipv6Of(of, network, mac);
+  for (const { text } of of.addresses) {
+    refuseForeign(definition, of, network, text);
+    refuseTaken(name, definition, { of, key: 'Address', value: text }, holders);
+  }
+  const wish = staticOf(of, 4);
+  if (wish !== undefined) return { network: network.name, ipv4: wish, ipv6 };
+  const taken = new Set(holders.by.keys());
+  const keeps = had?.network === network.name && isFree(network, had.ipv4) && !taken.has(had.ipv4);
+  const ipv4 = keeps
+    ? had.ipv4
+    : chooseAddress(network.name, parseCidr(network.ipv4), { container: name, taken });
+  return { network: network.name, ipv4, ipv6 };
+}
+
+interface AllotmentInput {
+  readonly of: InterfaceDefinition;
+  readonly mac: string;
+  readonly network: NetworkRecord;
+  readonly had: Allotment | undefined;
+}
+
+interface Claim {
+  readonly of: InterfaceDefinition;
+  readonly key: 'MACAddress' | 'Address';
+  readonly value: string;
+}
+
+function placeOf(definition: ContainerDefinition, { of, key, value }: Claim) {
+  const places = definition.origins.get(settingName(`Network ${of.name}`, key)) ?? [];
+  return places.find(({ text }) => key !== 'Address' || text.split('/')[0] === value) ?? places[0];
+}
+
+/** @throws TSCT_ADDRESS_TAKEN (exit 4) with the holder's name. */
+function refuseTaken(name: string, definition: ContainerDefinition, claim: Claim, holders: Holders): void {
+  const holder = holders.by.get(claim.value);
+  if (holder === undefined) return;
+  const place = placeOf(definition, claim);
+  const where = place ? `${place.file}:${place.line}: ` : '';
+  throw new TsctError(
+    'TSCT_ADDRESS_TAKEN',
+    `${where}cannot give ${name} the address ${claim.value}: container ${holder} has it`,
+    { exitCode: ExitCode.WrongState, hint: `choose another one; see: tsct info ${holder}` },
+  );
+}
+
+/** An address on a network of tsct is one of its subnet, and not its gateway's. */
+function refuseForeign(
+  definition: ContainerDefinition,
+  of: InterfaceDefinition,
+  network: NetworkRecord,
+  text: string,
+): void {
+  const ip = parseIp(text);
+  const subnet = parseCidr(ip.version === 4 ? network.ipv4 : network.ipv6);
+  const isGood =
+    ip.version === 4
+      ? isForContainers(subnet, text)
+      : contains(subnet, ip) && gatewayOf(subnet).text !== text;
+  if (isGood) return;
+  const place = placeOf(definition, { of, key: 'Address', value: text }) ?? { file: 'config', line: 0 };
+  throw configError(
+    'TSCT_CONFIG_VALUE',
+    place,
+    `Address=: ${text} is not for containers of network ${network.name} (${subnet.text}/${subnet.length})`,
+  );
+}
+
+/** Half-made containers count too; one that has the same uuid is the same machine (clone --keep-identity). */
+function readHolders(ctx: Context, uuid: string): Holders {
+  const by = new Map<string, string>();
+  for (const name of readdirSync(ctx.layout.root).filter((entry) => !entry.startsWith('.'))) {
+    const identity = glance(ctx.layout.identityFile(name));
+    if (identity === undefined || identity.uuid === uuid) continue;
+    for (const mac of Object.values(identity.macs ?? {})) by.set(mac, name);
+    for (const { ipv4, ipv6 } of Object.values(identity.addresses ?? {})) by.set(ipv4, name).set(ipv6, name);
+  }
+  return { by };
+}
+
+function glance(file: string): Partial<Identity> | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Partial<Identity>;
+  } catch {
+    return undefined; // being made, being destroyed, damaged: its own commands will say so
+  }
+}

@@ -1,0 +1,251 @@
+import { existsSync } from 'node:fs';
+import { ExitCode, TsctError } from '../base/errors.js';
+import { type Cidr, formatCidr, networkOf, overlaps, parseCidr } from '../base/ip.js';
+import { isNetworkName } from '../definition/network-values.js';
+import { readRoutes } from '../host/routes.js';
+import { isForContainers, roomIn } from '../network/allocate.js';
+import { bridgeName } from '../network/links.js';
+import { type NetworkRecord, Networks } from '../state/network.js';
+import { repairNetwork as repairNative } from '../supervisor/setup.js';
+import { compile } from './compile.js';
+import type { Context } from './context.js';
+import { forEach } from './each.js';
+import { type NetworkUser, networkUsers } from './network-users.js';
+import { makeNetwork, withNetworksLock } from './networks.js';
+
+export interface NetworkInfo {
+  readonly name: string;
+  /** Link of the host, there while a container of the network runs. */
+  readonly bridge: string;
+  readonly up: boolean;
+  readonly ipv4: string;
+  readonly ipv6: string;
+  readonly mtu: number | null;
+  /** How many containers have room. */
+  readonly room: number;
+  /** Containers whose config or present run is on it. */
+  readonly usedBy: readonly NetworkUser[];
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+/** What may be chosen of a network. */
+export interface NetworkSettings {
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly mtu?: number;
+}
+
+export async function listNetworks(ctx: Context): Promise<NetworkInfo[]> {
+  const networks = new Networks(ctx.layout);
+  const names = await networks.names();
+  return Promise.all(names.map(async (name) => describe(ctx, await networks.need(name))));
+}
+
+/** @throws TSCT_NO_NETWORK (exit 3). */
+export async function networkInfo(ctx: Context, name: string): Promise<NetworkInfo> {
+  checkNetworkName(name);
+  return describe(ctx, await new Networks(ctx.layout).need(name));
+}
+
+async function describe(ctx: Context, record: NetworkRecord): Promise<NetworkInfo> {
+  const { name, ipv4, ipv6, mtu, createdMs } = record;
+  const bridge = bridgeName(name, ctx.layout.hash);
+  return {
+    name,
+    bridge,
+    up: existsSync(`/sys/class/net/${bridge}`),
+    ipv4,
+    ipv6,
+    mtu: mtu ?? null,
+    room: Number(roomIn(parseCidr(ipv4))),
+    usedBy: await networkUsers(ctx, name),
+    created: new Date(createdMs).toISOString(),
+  };
+}
+
+/**
+ * Makes a network: a record, which the first container that starts on it brings to life.
+ * @throws TSCT_EXISTS, TSCT_SUBNET_TAKEN (exit 4), TSCT_BAD_NAME (exit 2), TSCT_NO_SUBNET (exit 5).
+ */
+export async function createNetwork(
+  ctx: Context,
+  name: string,
+  settings: NetworkSettings,
+): Promise<NetworkInfo> {
+  checkNetworkName(name);
+  const wanted = checkSettings(settings);
+  await ctx.store.prepare();
+  return withNetworksLock(ctx, async () => {
+    if (await new Networks(ctx.layout).read(name)) {
+      throw new TsctError('TSCT_EXISTS', `there is a network ${name} already`, {
+        exitCode: ExitCode.WrongState,
+        hint: `choose another name, or change it: tsct network set ${name} ...`,
+      });
+    }
+    await refuseTaken(ctx, name, wanted);
+    return describe(ctx, await makeNetwork(ctx, name, wanted));
+  });
+}
+
+/**
+ * Changes a network. Containers that run keep the addresses that they have; one whose address is not in a new subnet
+ * gets another at its next start.
+ * @param words `ipv4=SUBNET`, `ipv6=SUBNET`, `mtu=BYTES`.
+ */
+export async function setNetwork(ctx: Context, name: string, words: readonly string[]): Promise<NetworkInfo> {
+  checkNetworkName(name);
+  const wanted = checkSettings(Object.assign({}, ...words.map(parseWord)) as NetworkSettings);
+  await new Networks(ctx.layout).need(name);
+  const changed = await withNetworksLock(ctx, async () => {
+    const networks = new Networks(ctx.layout);
+    const before = await networks.need(name);
+    await refuseTaken(ctx, name, wanted, before);
+    const after = { ...before, ...wanted };
+    await networks.write(after);
+    return after;
+  });
+  const described = await describe(ctx, changed);
+  const outside = described.usedBy.filter(
+    ({ ipv4 }) => ipv4 && !isForContainers(parseCidr(changed.ipv4), ipv4),
+  );
+  if (outside.length > 0) {
+    ctx.warn(`another address at the next start: ${outside.map((user) => user.name).join(', ')}`);
+  }
+  if (described.up) await repairOne(ctx, name);
+  return described;
+}
+
+/** @throws TSCT_NETWORK_USED (exit 4) naming who uses it, TSCT_NO_NETWORK (exit 3). */
+export async function destroyNetworks(
+  ctx: Context,
+  names: readonly string[],
+): Promise<{ readonly name: string }[]> {
+  return forEach(names, async (name) => {
+    checkNetworkName(name);
+    const networks = new Networks(ctx.layout);
+    await networks.need(name);
+    await withNetworksLock(ctx, async () => {
+      await networks.need(name);
+      const users = (await networkUsers(ctx, name)).map((user) => user.name);
+      if (users.length > 0) throw used(name, users);
+      await networks.remove(name);
+    });
+    return { name };
+  });
+}
+
+function used(name: string, users: readonly string[]): TsctError {
+  return new TsctError('TSCT_NETWORK_USED', `cannot destroy network ${name}: ${users.join(', ')} is on it`, {
+    exitCode: ExitCode.WrongState,
+    hint: `put it on another one first: tsct config set ${users[0]} Network.eth0.Network=NAME; a running one has to be restarted`,
+  });
+}
+
+/**
+ * Makes again what somebody took away of networks that are in use: bridge, its ports and addresses, tables, dnsmasq.
+ * @returns those that containers run on; the others have nothing to be mended.
+ */
+export async function repairNetworks(
+  ctx: Context,
+  names: readonly string[],
+): Promise<{ readonly name: string; readonly repaired: boolean }[]> {
+  const all = names.length > 0 ? names : await new Networks(ctx.layout).names();
+  return forEach(all, async (name) => {
+    checkNetworkName(name);
+    await new Networks(ctx.layout).need(name);
+    return { name, repaired: await repairOne(ctx, name) };
+  });
+}
+
+/** By the plan of one who runs there: it says what the network is. */
+async function repairOne(ctx: Context, name: string): Promise<boolean> {
+  const user = (await networkUsers(ctx, name)).find(({ running }) => running);
+  if (!user) return false;
+  const { plan } = await compile(ctx, user.name, 'config', { isDryRun: true });
+  const network = plan.tsct.network;
+  if (!network?.networks.some((one) => one.name === name)) return false;
+  const networks = network.networks.filter((one) => one.name === name);
+  const interfaces = network.interfaces.filter((one) => one.bridge === networks[0]?.bridge);
+  await repairNative({ ...plan, tsct: { ...plan.tsct, network: { networks, interfaces } } }, name);
+  return true;
+}
+
+function parseWord(word: string): NetworkSettings {
+  const [, key, value = ''] = /^(ipv4|ipv6|mtu)=(.*)$/.exec(word) ?? [];
+  if (key === undefined) throw usage(`cannot read "${word}"`);
+  return key === 'mtu' ? { mtu: Number(value) } : { [key]: value };
+}
+
+/** Room for two at least, and no more than what is private of one kind (10.0.0.0/8). */
+const IPV4_LENGTHS = [8, 30] as const;
+
+/** @throws TSCT_USAGE (exit 2). */
+function checkSettings({ ipv4, ipv6, mtu }: NetworkSettings): NetworkSettings {
+  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= 1280 && mtu <= 65535)) {
+    throw usage(`${mtu} is not a size of packets from 1280 to 65535`);
+  }
+  return {
+    ...(ipv4 === undefined ? {} : { ipv4: checkSubnet(ipv4, 4, IPV4_LENGTHS) }),
+    ...(ipv6 === undefined ? {} : { ipv6: checkSubnet(ipv6, 6, [64, 64]) }),
+    ...(mtu === undefined ? {} : { mtu }),
+  };
+}
+
+function checkSubnet(text: string, version: 4 | 6, [min, max]: readonly [number, number]): string {
+  let subnet: Cidr;
+  try {
+    subnet = parseCidr(text);
+  } catch (error) {
+    throw usage(error instanceof Error ? error.message : String(error));
+  }
+  if (subnet.version !== version || subnet.length < min || subnet.length > max) {
+    throw usage(`${text} is no IPv${version} subnet of /${min}${min === max ? '' : ` to /${max}`}`);
+  }
+  return formatCidr(networkOf(subnet));
+}
+
+function usage(why: string): TsctError {
+  return new TsctError('TSCT_USAGE', why, {
+    exitCode: ExitCode.Usage,
+    hint: 'for example ipv4=10.80.0.0/24 ipv6=fd12:3456:789a::/64 mtu=1400',
+  });
+}
+
+/** @throws TSCT_SUBNET_TAKEN (exit 4). */
+async function refuseTaken(
+  ctx: Context,
+  name: string,
+  wanted: NetworkSettings,
+  own?: NetworkRecord,
+): Promise<void> {
+  const networks = new Networks(ctx.layout);
+  const mine = own ? [parseCidr(own.ipv4), parseCidr(own.ipv6)] : [];
+  // What the network itself has brought: its subnet, and addresses in it.
+  const routes = readRoutes()
+    .filter((route) => !mine.some((subnet) => subnet.length <= route.length && overlaps(subnet, route)))
+    .map((route) => ({ route, by: 'a route of the host' }));
+  const names = (await networks.names()).filter((other) => other !== name);
+  const others = await Promise.all(names.map((other) => networks.need(other)));
+  const subnets = others.flatMap((other) =>
+    [other.ipv4, other.ipv6].map((text) => ({ route: parseCidr(text), by: `network ${other.name}` })),
+  );
+  for (const text of [wanted.ipv4, wanted.ipv6].filter((subnet) => subnet !== undefined)) {
+    const clash = [...subnets, ...routes].find(({ route }) => overlaps(route, parseCidr(text)));
+    if (!clash) continue;
+    throw new TsctError(
+      'TSCT_SUBNET_TAKEN',
+      `cannot give ${name} the subnet ${text}: ${clash.by}, ${formatCidr(clash.route)}, is in the way`,
+      { exitCode: ExitCode.WrongState, hint: 'choose another one, or none: tsct finds one that is free' },
+    );
+  }
+}
+
+/** @throws TSCT_BAD_NAME (exit 2). */
+function checkNetworkName(name: string): void {
+  if (isNetworkName(name)) return;
+  throw new TsctError('TSCT_BAD_NAME', `${JSON.stringify(name)} is not a name for a network`, {
+    exitCode: ExitCode.Usage,
+    hint: '1 to 15 lower case letters, digits and dashes, beginning with a letter: it is the name of a bridge, too',
+  });
+}

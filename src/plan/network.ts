@@ -1,0 +1,149 @@
+import { type Cidr, contains, formatCidr, type IpAddress, networkOf, parseCidr } from '../base/ip.js';
+import type { StateLayout } from '../base/paths.js';
+import type { InterfaceDefinition } from '../definition/schema.js';
+import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
+import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
+import { networkRuleset, portRules, type RuledNetwork, tablesOf } from '../network/ruleset.js';
+import { gatewayOf } from '../network/subnet.js';
+import type { InterfacePlan, NetworkPlan, NetworkUse } from './launch-plan.js';
+import type { PlanInput, PlanNetwork } from './plan-input.js';
+
+/** An interface with what it was allotted. */
+interface Connected {
+  readonly definition: InterfaceDefinition;
+  readonly mac: string;
+  readonly addresses: readonly Cidr[];
+  readonly network?: PlanNetwork;
+}
+
+/** Undefined: only loopback. */
+export function buildNetwork(input: PlanInput): NetworkPlan | undefined {
+  const connected = connect(input);
+  if (connected.length === 0) return undefined;
+  const networks = input.networks.filter((network) => connected.some((one) => one.network === network));
+  const defaults = new Map<4 | 6, Connected>();
+  // One that says its gateway comes before one that has its network's.
+  const inOrder = [...connected.filter(isTold), ...connected.filter((one) => !isTold(one))];
+  for (const one of inOrder) {
+    for (const { version } of waysOf(one)) if (!defaults.has(version)) defaults.set(version, one);
+  }
+  return {
+    networks: networks.map((network) =>
+      useNetwork(
+        input,
+        network,
+        connected.filter((one) => one.network === network),
+      ),
+    ),
+    interfaces: connected.map((one) => buildInterface(input, one, defaults)),
+  };
+}
+
+/** Name servers of a container, in the order of its interfaces; empty: nobody said any. */
+export function nameServers(input: PlanInput): readonly string[] {
+  const servers = connect(input).flatMap(({ definition, network }) => {
+    if (definition.dns.length > 0) return definition.dns.map(({ text }) => text);
+    return network ? gatewaysOf(network).map(({ text }) => text) : [];
+  });
+  return [...new Set(servers)];
+}
+
+/** resolv.conf(5); empty when the container has no network that could be asked. */
+export function resolvConfText(input: PlanInput): string {
+  const servers = nameServers(input);
+  if (servers.length === 0) return '';
+  const search = connect(input).some(({ network }) => network !== undefined) ? `search ${DOMAIN}\n` : '';
+  return `# Written by tsct at each start; see Exec.ResolvConf= in tsct.conf(5).\n${search}${servers.map((server) => `nameserver ${server}\n`).join('')}`;
+}
+
+/** What is changed in a stopped root needs no network. */
+function connect({ definition, identity, networks, writesTo }: PlanInput): readonly Connected[] {
+  if (definition.network.private || writesTo === 'kept') return [];
+  return definition.interfaces.flatMap((of): Connected[] => {
+    const mac = identity.macs[of.name];
+    if (mac === undefined) return [];
+    const allotted = identity.addresses[of.name];
+    const network = networks.find(({ name }) => name === allotted?.network);
+    if (!allotted || !network) return [{ definition: of, mac, addresses: of.addresses }];
+    const own = [
+      { ...parseCidr(network.ipv4), text: allotted.ipv4 },
+      { ...parseCidr(network.ipv6), text: allotted.ipv6 },
+    ].filter(({ version }) => !of.addresses.some((fixed) => fixed.version === version));
+    return [{ definition: of, mac, addresses: [...of.addresses, ...own], network }];
+  });
+}
+
+function gatewaysOf(network: PlanNetwork): readonly Cidr[] {
+  return [gatewayOf(parseCidr(network.ipv4)), gatewayOf(parseCidr(network.ipv6))];
+}
+
+function ruled(layout: StateLayout, network: PlanNetwork): RuledNetwork {
+  const bridge = bridgeName(network.name, layout.hash);
+  return { bridge, ipv4: networkOf(parseCidr(network.ipv4)), ipv6: networkOf(parseCidr(network.ipv6)) };
+}
+
+function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Connected[]): NetworkUse {
+  const { layout, name } = input;
+  const rules = ruled(layout, network);
+  const altName = bridgeAltName(layout.key(network.name));
+  const runDir = layout.networkRunDir(rules.bridge);
+  return {
+    name: network.name,
+    bridge: rules.bridge,
+    altName,
+    mac: stableMac(altName),
+    addresses: gatewaysOf(network).map(formatCidr),
+    ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
+    runDir,
+    ruleset: networkRuleset(rules),
+    tables: tablesOf(rules.bridge),
+    service: { argv: dnsmasqArgv(network.dnsmasq, rules, runDir) },
+    records: { hosts: hostsRecord(name, members), dhcp: dhcpRecord(name, members) },
+  };
+}
+
+function isTold({ definition }: Connected): boolean {
+  return definition.gateways.length > 0;
+}
+
+/** Gateways that it can reach. */
+function waysOf({ definition, addresses, network }: Connected): readonly IpAddress[] {
+  const ways = definition.gateways.length > 0 ? definition.gateways : network ? gatewaysOf(network) : [];
+  return ways.filter((via) => addresses.some((own) => contains(own, via)));
+}
+
+/** @param defaults which interface has the default route of each kind. */
+function buildInterface(
+  { layout, name }: PlanInput,
+  one: Connected,
+  defaults: ReadonlyMap<4 | 6, Connected>,
+): InterfacePlan {
+  const { definition: of, mac, addresses, network } = one;
+  const key = layout.key(name);
+  const hostName = portName(key, of.name);
+  const rules = network && ruled(layout, network);
+  const mtu = of.mtu ?? network?.mtu;
+  const routes = waysOf(one)
+    .filter(({ version }) => defaults.get(version) === one)
+    .map(({ version, text }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', via: text }));
+  return {
+    name: of.name,
+    kind: 'bridge',
+    hostName,
+    altName: portAltName(key, of.name),
+    bridge: rules?.bridge ?? of.bridge ?? '',
+    mac,
+    ...(mtu === undefined ? {} : { mtu }),
+    addresses: addresses.map(formatCidr),
+    routes,
+    ...(rules
+      ? {
+          rules: portRules(
+            rules.bridge,
+            { link: hostName, mac, addresses },
+            of.ports.map(({ address, ...port }) => (address ? { ...port, at: address } : port)),
+          ),
+        }
+      : {}),
+  };
+}
