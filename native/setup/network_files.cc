@@ -44,10 +44,12 @@ void put_file(const std::string& directory, const std::string& name, const std::
   check(::rename(part.c_str(), whole.c_str()), kStep, "rename", whole);
 }
 
+// By way of the name that dnsmasq passes over: it would look for the file at each of its events, for several
+// milliseconds, and has to be told afterwards all the same.
 void remove_file(const std::string& directory, const std::string& name) {
-  ::unlink((directory + "/." + name).c_str());
-  std::string whole = directory + "/" + name;
-  if (::unlink(whole.c_str()) < 0 && errno != ENOENT) fail(kStep, "unlink", whole);
+  std::string part = directory + "/." + name, whole = directory + "/" + name;
+  if (::rename(whole.c_str(), part.c_str()) < 0 && errno != ENOENT) fail(kStep, "rename", whole);
+  if (::unlink(part.c_str()) < 0 && errno != ENOENT) fail(kStep, "unlink", part);
 }
 
 }  // namespace

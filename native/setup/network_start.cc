@@ -103,7 +103,8 @@ void Connection::prepare() {
     std::string rules;
     for (const auto& interface : plan_.network.interfaces)
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
-    if (!change_elements(rules)) {
+    NetfilterSocket netfilter;
+    if (!change_elements(rules, netfilter)) {
       std::vector<int> locks;
       for (const auto& port : ports_) locks.push_back(port.get());
       rules_ = std::make_unique<NftRun>(rules, locks);

@@ -46,28 +46,31 @@ std::string rules_to_remove(const NetworkPlan& plan, const NetworkUse& network) 
   return text;
 }
 
-void leave_network(NetlinkSocket& netlink, const LaunchPlan& plan, const NetworkUse& network, Steps& steps) {
-  const auto& interfaces = plan.network.interfaces;
+struct Sockets {
+  NetlinkSocket route;
+  NetfilterSocket netfilter;
+};
+
+void leave_network(Sockets& sockets, const LaunchPlan& plan, const NetworkUse& network, Steps& steps) {
+  NetlinkSocket& netlink = sockets.route;
+  std::vector<const InterfacePlan*> interfaces;
+  for (const auto& interface : plan.network.interfaces)
+    if (interface.bridge == network.bridge) interfaces.push_back(&interface);
   NetworkFiles files(network.run_dir);
-  auto delete_links = [&] {
-    for (const auto& interface : interfaces)
-      if (interface.bridge == network.bridge) steps.run([&] { delete_link(netlink, interface); });
-  };
-  if (UniqueFd shared = files.lock_if_there(LOCK_SH)) {
-    for (const auto& interface : interfaces)
-      if (interface.bridge == network.bridge) steps.run([&] { files.remove_port(interface.host_name); });
-    steps.run([&] { files.remove_records(plan.key); });
+  UniqueFd shared = files.lock_if_there(LOCK_SH);
+  // A link goes before what fences it in.
+  for (const auto* interface : interfaces) steps.run([&] { delete_link(netlink, *interface); });
+  if (shared) {
     bool others = true;
-    steps.run([&] { others = network_in_use(netlink, network, files, interfaces); });
-    // Where the tables are gone there is nothing to remove from them.
+    steps.run([&] { others = network_in_use(netlink, network, files, plan.network.interfaces); });
+    for (const auto* interface : interfaces) steps.run([&] { files.remove_port(interface->host_name); });
+    // Where the tables are gone, or will be, there is nothing to remove from them.
     std::string rules = others ? rules_to_remove(plan.network, network) : "";
-    NftRun slow(change_elements(rules) ? "" : rules, {shared.get()});  // beside what waits for the kernel
-    delete_links();
-    slow.finish();
+    if (!change_elements(rules, sockets.netfilter)) NftRun(rules, {shared.get()}).finish();
+    steps.run([&] { files.remove_records(plan.key); });
     if (others) reload_service(files);
-  } else {
-    delete_links();
   }
+  shared.reset();
   // Whoever deletes the last port sees that it was the last; a start holds the lock until it has one.
   if (network_in_use(netlink, network, files, {})) return;
   if (UniqueFd exclusive = files.lock_if_there(LOCK_EX)) {
@@ -82,11 +85,11 @@ void disconnect(const LaunchPlan& plan) {
   if (plan.network.interfaces.empty()) return;
   Steps steps;
   steps.run([&] {
-    NetlinkSocket netlink;
+    Sockets sockets;
     for (const auto& network : plan.network.networks)
-      steps.run([&] { leave_network(netlink, plan, network, steps); });
+      steps.run([&] { leave_network(sockets, plan, network, steps); });
     for (const auto& interface : plan.network.interfaces)
-      steps.run([&] { delete_link(netlink, interface); });  // those on bridges that are not ours
+      steps.run([&] { delete_link(sockets.route, interface); });  // those on bridges that are not ours
   });
   steps.done();
 }

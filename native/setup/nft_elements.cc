@@ -141,7 +141,7 @@ std::optional<std::vector<ElementChange>> parse_elements(const std::string& text
   return changes;
 }
 
-bool change_elements(const std::string& text) {
+bool change_elements(const std::string& text, NetfilterSocket& socket) {
   std::optional<std::vector<ElementChange>> changes = parse_elements(text);
   // A batch is one datagram: what publishes thousands of ports is for nft(8), which knows how to ask for
   // room.
@@ -151,8 +151,8 @@ bool change_elements(const std::string& text) {
   std::vector<NetlinkRequest> requests;
   for (const auto& change : *changes) requests.push_back(element_request(change));
   try {
-    NetlinkSocket netlink(NETLINK_NETFILTER);
-    netlink.run(requests, batch_mark(NFNL_MSG_BATCH_BEGIN), batch_mark(NFNL_MSG_BATCH_END));
+    if (!socket) socket.emplace(NETLINK_NETFILTER);
+    socket->run(requests, batch_mark(NFNL_MSG_BATCH_BEGIN), batch_mark(NFNL_MSG_BATCH_END));
   } catch (const SysError&) {
     return false;
   }

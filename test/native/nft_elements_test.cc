@@ -64,6 +64,11 @@ std::string lines(const char* verb) {
   return text;
 }
 
+bool change(const std::string& text) {
+  NetfilterSocket netfilter;
+  return change_elements(text, netfilter);
+}
+
 // What body says, and then the tables as they are.
 template <class Fn>
 std::string in_own_network(Fn&& body) {
@@ -91,8 +96,7 @@ std::string in_own_network(Fn&& body) {
 TEST_CASE("elements put by us are those that nft puts for the same words") {
   std::string by_nft = in_own_network([] { return nft(lines("add")); });
   CHECK(by_nft.find("tcp . 8080 : 10.77.0.5 . 80") != std::string::npos);
-  std::string by_us =
-      in_own_network([] { return std::string(change_elements(lines("add")) ? "" : "refused"); });
+  std::string by_us = in_own_network([] { return std::string(change(lines("add")) ? "" : "refused"); });
   CHECK(by_us == by_nft);
 }
 
@@ -100,16 +104,16 @@ TEST_CASE("elements are removed, there or not, and a refusal changes nothing") {
   std::string empty = in_own_network([] { return std::string(); });
   CHECK(empty.find("elements") == std::string::npos);
   CHECK(in_own_network([] {
-          bool done = change_elements(lines("add")) && change_elements(lines("add") + lines("delete")) &&
-                      change_elements(lines("add") + lines("delete"));
+          bool done = change(lines("add")) && change(lines("add") + lines("delete")) &&
+                      change(lines("add") + lines("delete"));
           return std::string(done ? "" : "refused");
         }) == empty);
   CHECK(in_own_network([] {
-          bool done = change_elements(lines("add") + "add element inet t-1 gone { tcp }");
+          bool done = change(lines("add") + "add element inet t-1 gone { tcp }");
           return std::string(done ? "taken" : "");
         }) == empty);
   CHECK(in_own_network([] {
-          bool done = change_elements("delete element bridge t-1 ports { \"vt9\" }");
+          bool done = change("delete element bridge t-1 ports { \"vt9\" }");
           return std::string(done ? "taken" : "");
         }) == empty);
 }
