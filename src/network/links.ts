@@ -27,7 +27,7 @@ export function bridgeAltName(key: string): string {
 
 /** Of the host's end of an interface. @param key of the container. */
 export function portName(key: string, link: string): string {
-  return `tv${digest(key, link).slice(0, HASH_LENGTH)}`;
+  return `vt${digest(key, link).slice(0, HASH_LENGTH)}`;
 }
 
 export function portAltName(key: string, link: string): string {
