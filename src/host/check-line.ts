@@ -1,6 +1,15 @@
 /** One line of `tsct check`. */
 export interface CheckLine {
-  readonly area: 'privileges' | 'kernel' | 'cgroups' | 'storage' | 'ids' | 'limits' | 'network' | 'tools' | 'security';
+  readonly area:
+    | 'privileges'
+    | 'kernel'
+    | 'cgroups'
+    | 'storage'
+    | 'ids'
+    | 'limits'
+    | 'network'
+    | 'tools'
+    | 'security';
   readonly name: string;
   /** missing: not there; limited: there, or not needed by all, but something will not work or not for many. */
   readonly status: 'ok' | 'limited' | 'missing';

@@ -43,7 +43,10 @@ export async function judgeNetwork(path: string, isRoot: boolean): Promise<reado
 
 async function tryOut({ name, script, fix }: (typeof TRIES)[number]): Promise<CheckLine> {
   try {
-    await run('unshare', ['--net', 'sh', '-c', script], { doing: `try ${name}`, debianPackage: 'util-linux' });
+    await run('unshare', ['--net', 'sh', '-c', script], {
+      doing: `try ${name}`,
+      debianPackage: 'util-linux',
+    });
     return okLine('network', name, 'works');
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error);

@@ -15,8 +15,8 @@ import {
   judgeStateRoot,
 } from '../host/machine-checks.js';
 import { mountOf, readMountTable } from '../host/mount-table.js';
-import { isSystemdInit, readOwnPrivileges, readSecurityModules } from '../host/probe-host.js';
 import { judgeNetwork } from '../host/network-checks.js';
+import { isSystemdInit, readOwnPrivileges, readSecurityModules } from '../host/probe-host.js';
 import { judgeSysctls, readSysctls } from '../host/sysctl-checks.js';
 import { judgeTools, type Tool } from '../host/tool-checks.js';
 import { readRecipe } from '../image/recipe.js';

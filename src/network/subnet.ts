@@ -17,15 +17,15 @@ function isSpecific({ length }: Cidr): boolean {
  * @throws TSCT_NO_SUBNET (exit 5).
  */
 export function chooseIpv4Subnet(taken: readonly Cidr[], random: number): Cidr {
-  const specific = taken.filter(isSpecific);
+  const ranges = taken.filter((route) => route.version === 4 && isSpecific(route)).map(extentOf);
   const { first, size } = extentOf(SPACE);
   const step = 1n << BigInt(32 - IPV4_LENGTH);
   const count = Number(size / step);
   const start = Math.floor(random * count);
   for (let i = 0; i < count; i++) {
     const number = first + BigInt((start + i) % count) * step;
-    const subnet: Cidr = { version: 4, text: fromNumber(number, 4), length: IPV4_LENGTH };
-    if (!specific.some((other) => overlaps(other, subnet))) return subnet;
+    if (ranges.some((range) => range.first < number + step && number < range.first + range.size)) continue;
+    return { version: 4, text: fromNumber(number, 4), length: IPV4_LENGTH };
   }
   throw new TsctError(
     'TSCT_NO_SUBNET',

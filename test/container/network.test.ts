@@ -246,6 +246,39 @@ async function internet() {
   };
 }
 
+describe('published ports', () => {
+  it('lead to the container from outside, from the host and from a sibling; a second publisher is refused', async () => {
+    await create(
+      'site',
+      '--set',
+      'Network.eth0.Port=18080:80',
+      '--set',
+      'Network.eth0.Port=18090-18091:80',
+      '--start',
+    );
+    await create('visitor', '--start');
+    await root.sh('site', 'mkdir -p /www && echo hello >/www/index.html && httpd -h /www');
+    const inet = await internet();
+    const get = ['wget', '-q', '-T', '3', '-O', '-'];
+    try {
+      const busybox = (...words: string[]) => inet.run('busybox', ...words);
+      expect((await busybox(...get, 'http://198.51.100.1:18080/')).stdout).toBe('hello');
+      expect((await busybox(...get, 'http://[2001:db8:77::1]:18080/')).stdout).toBe('hello');
+      expect((await busybox(...get, 'http://198.51.100.1:18090/')).stdout).toBe('hello');
+      expect((await busybox(...get, 'http://198.51.100.1:18081/')).exitCode).not.toBe(0);
+      const host = await execa('busybox', [...get, 'http://198.51.100.1:18080/'], { reject: false });
+      expect(host.stdout).toBe('hello');
+      expect(await root.sh('visitor', `${get.join(' ')} http://198.51.100.1:18080/`)).toBe('hello');
+    } finally {
+      await inet.dispose();
+    }
+    await create('rival', '--set', 'Network.eth0.Port=18091:80');
+    expect((await root.run(['start', 'rival'])).exitCode).not.toBe(0);
+    await root.ok(['stop', '--kill', 'site']);
+    await root.ok(['start', 'rival']);
+  });
+});
+
 describe('bad luck', () => {
   it('a start that fails after the link was made leaves nothing', async () => {
     await create('bad', '--set', 'Exec.Init=/bin/nothing');
