@@ -185,8 +185,7 @@ void forget_run(Supervisor& s) {
     unlinkat(s.run_dir, "control", 0);
     unlinkat(s.run_dir, "plan.json", 0);
     unlinkat(s.run_dir, "lock", 0);
-    // The directory is what the next command knows by that something is left to undo.
-    if (!s.left_over) rmdir(s.setting("run_dir"));
+    if (!s.left_over) rmdir(s.setting("run_dir"));  // else the next command is led by it to what is left
   }
   if (s.failed) report_failure(s);
   Line line, exit;
