@@ -17,6 +17,14 @@ function errorsOf(definition: ContainerDefinition, of: InterfaceDefinition): Tsc
   if (of.bridge !== undefined && placesOf('Network').length > 0) {
     complain('Bridge', -1, `${of.name} is on a network already`, 'take Network= or Bridge= out');
   }
+  if (of.bridge !== undefined && of.ports.length > 0) {
+    complain(
+      'Port',
+      -1,
+      `${of.name} is on ${of.bridge}, which is no network of tsct`,
+      'take Port= or Bridge= out',
+    );
+  }
   for (const version of [4, 6] as const) {
     const count = of.gateways.filter((gateway) => gateway.version === version).length;
     if (count > 1) complain('Gateway', -1, `there are ${count} default routes for IPv${version}`);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
-import { type Cidr, formatCidr, networkOf, overlaps, parseCidr } from '../base/ip.js';
+import { formatCidr, overlaps, parseCidr } from '../base/ip.js';
 import { isNetworkName } from '../definition/network-values.js';
 import { readRoutes } from '../host/routes.js';
 import { isForContainers, roomIn } from '../network/allocate.js';
@@ -10,6 +10,7 @@ import { repairNetwork as repairNative } from '../supervisor/setup.js';
 import { compile } from './compile.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
+import { checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
 import { type NetworkUser, networkUsers } from './network-users.js';
 import { makeNetwork, withNetworksLock } from './networks.js';
 
@@ -27,13 +28,6 @@ export interface NetworkInfo {
   readonly usedBy: readonly NetworkUser[];
   /** ISO 8601. */
   readonly created: string;
-}
-
-/** What may be chosen of a network. */
-export interface NetworkSettings {
-  readonly ipv4?: string;
-  readonly ipv6?: string;
-  readonly mtu?: number;
 }
 
 export async function listNetworks(ctx: Context): Promise<NetworkInfo[]> {
@@ -95,7 +89,7 @@ export async function createNetwork(
  */
 export async function setNetwork(ctx: Context, name: string, words: readonly string[]): Promise<NetworkInfo> {
   checkNetworkName(name);
-  const wanted = checkSettings(Object.assign({}, ...words.map(parseWord)) as NetworkSettings);
+  const wanted = checkSettings(parseSettings(words));
   await new Networks(ctx.layout).need(name);
   const changed = await withNetworksLock(ctx, async () => {
     const networks = new Networks(ctx.layout);
@@ -169,47 +163,6 @@ async function repairOne(ctx: Context, name: string): Promise<boolean> {
   const interfaces = network.interfaces.filter((one) => one.bridge === networks[0]?.bridge);
   await repairNative({ ...plan, tsct: { ...plan.tsct, network: { networks, interfaces } } }, name);
   return true;
-}
-
-function parseWord(word: string): NetworkSettings {
-  const [, key, value = ''] = /^(ipv4|ipv6|mtu)=(.*)$/.exec(word) ?? [];
-  if (key === undefined) throw usage(`cannot read "${word}"`);
-  return key === 'mtu' ? { mtu: Number(value) } : { [key]: value };
-}
-
-/** Room for two at least, and no more than what is private of one kind (10.0.0.0/8). */
-const IPV4_LENGTHS = [8, 30] as const;
-
-/** @throws TSCT_USAGE (exit 2). */
-function checkSettings({ ipv4, ipv6, mtu }: NetworkSettings): NetworkSettings {
-  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= 1280 && mtu <= 65535)) {
-    throw usage(`${mtu} is not a size of packets from 1280 to 65535`);
-  }
-  return {
-    ...(ipv4 === undefined ? {} : { ipv4: checkSubnet(ipv4, 4, IPV4_LENGTHS) }),
-    ...(ipv6 === undefined ? {} : { ipv6: checkSubnet(ipv6, 6, [64, 64]) }),
-    ...(mtu === undefined ? {} : { mtu }),
-  };
-}
-
-function checkSubnet(text: string, version: 4 | 6, [min, max]: readonly [number, number]): string {
-  let subnet: Cidr;
-  try {
-    subnet = parseCidr(text);
-  } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
-  }
-  if (subnet.version !== version || subnet.length < min || subnet.length > max) {
-    throw usage(`${text} is no IPv${version} subnet of /${min}${min === max ? '' : ` to /${max}`}`);
-  }
-  return formatCidr(networkOf(subnet));
-}
-
-function usage(why: string): TsctError {
-  return new TsctError('TSCT_USAGE', why, {
-    exitCode: ExitCode.Usage,
-    hint: 'for example ipv4=10.80.0.0/24 ipv6=fd12:3456:789a::/64 mtu=1400',
-  });
 }
 
 /** @throws TSCT_SUBNET_TAKEN (exit 4). */

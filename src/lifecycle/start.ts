@@ -12,6 +12,7 @@ import { clearRunLayer, isEphemeral, throwAwayTo } from './ephemeral.js';
 import { readLastExit } from './last-exit.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
+import { refusePublished } from './published-ports.js';
 import { tearDown } from './tear-down.js';
 import { needVolumes } from './volume-users.js';
 import { moments } from './watch.js';
@@ -70,6 +71,7 @@ async function startLocked(
   await clearRunLayer(ctx, name);
   const compiled = await compile(ctx, name, ephemeral ? throwAwayTo(ctx) : 'config');
   await needVolumes(ctx, parseDefinition(compiled.config));
+  await refusePublished(ctx, name, compiled.plan);
   await keepCompiled(ctx, name, compiled);
   let report: StartReport;
   try {

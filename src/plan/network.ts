@@ -1,3 +1,4 @@
+import { TsctError } from '../base/errors.js';
 import { type Cidr, contains, formatCidr, type IpAddress, networkOf, parseCidr } from '../base/ip.js';
 import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
@@ -16,12 +17,13 @@ interface Connected {
   readonly network?: PlanNetwork;
 }
 
-/** Undefined: only loopback. */
+/** Undefined: only loopback. @throws TSCT_CONFIG_VALUE for a gateway that cannot be reached. */
 export function buildNetwork(input: PlanInput): NetworkPlan | undefined {
   const connected = connect(input);
   if (connected.length === 0) return undefined;
   const networks = input.networks.filter((network) => connected.some((one) => one.network === network));
   const defaults = new Map<4 | 6, Connected>();
+  for (const one of connected) refuseFarGateway(input, one);
   // One that says its gateway comes before one that has its network's.
   const inOrder = [...connected.filter(isTold), ...connected.filter((one) => !isTold(one))];
   for (const one of inOrder) {
@@ -100,6 +102,20 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
     service: { argv: dnsmasqArgv(network.dnsmasq, rules, runDir) },
     records: { hosts: hostsRecord(name, members), dhcp: dhcpRecord(name, members) },
   };
+}
+
+function refuseFarGateway(
+  { definition: { origins } }: PlanInput,
+  { definition, addresses }: Connected,
+): void {
+  const index = definition.gateways.findIndex((via) => !addresses.some((own) => contains(own, via)));
+  if (index < 0) return;
+  const place = origins.get(`Network.${definition.name}.Gateway`)?.[index];
+  throw new TsctError(
+    'TSCT_CONFIG_VALUE',
+    `${place?.file}:${place?.line}: Gateway=: ${definition.gateways[index]?.text} is in no subnet that ${definition.name} has an address of`,
+    { hint: 'a gateway is reached directly: give it an Address= of the same subnet' },
+  );
 }
 
 function isTold({ definition }: Connected): boolean {

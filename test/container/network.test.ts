@@ -286,7 +286,9 @@ describe('published ports', () => {
       await inet.dispose();
     }
     await create('rival', '--set', 'Network.eth0.Port=18091:80');
-    expect((await root.run(['start', 'rival'])).exitCode).not.toBe(0);
+    const refused = await root.run(['start', 'rival']);
+    expect(refused.exitCode).toBe(4);
+    expect(refused.stderr).toContain('cannot start rival: site has published port 18091/tcp');
     await root.ok(['stop', '--kill', 'site']);
     await root.ok(['start', 'rival']);
   });

@@ -76,6 +76,7 @@ describe('[Network IF]', () => {
       'config:3: Gateway=: there are 2 default routes for IPv4',
     ],
     ['[Network eth0]\nNetwork=lan\nBridge=br0', 'config:3: Bridge=: eth0 is on a network already'],
+    ['[Network eth0]\nBridge=br0\nPort=1:1', 'config:3: Port=: eth0 is on br0, which is no network of tsct'],
     ['[Network eth0]\nMTUBytes=500', 'config:2: MTUBytes=: "500" is not a whole number from 1280'],
     ['[Network eth0]\nNetwork=Lan', 'config:2: Network=: "Lan" is not the name of a network'],
     ['[Network eth0]\nDNS=one.example', 'config:2: DNS=: "one.example" is not an IP address'],
