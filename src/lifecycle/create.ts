@@ -39,6 +39,7 @@ export async function create(ctx: Context, name: string, options: CreateOptions)
   return makeContainer(ctx, name, async (pin) => ({
     config: [{ name: 'config', text: config }],
     layers: await layers(pin),
+    isNew: true,
   }));
 }
 

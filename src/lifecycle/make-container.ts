@@ -28,6 +28,8 @@ export interface Content {
   readonly driver?: DriverName;
   /** The machine that it is again, with ids of its own: nothing in it is made new. */
   readonly machine?: Machine;
+  /** Its config is new: what no address can be had for is wrong. One that comes from elsewhere can be mended later. */
+  readonly isNew?: boolean;
   /** The container whose identity it keeps: that one is moved, not doubled. */
   readonly identityOf?: string;
 }
@@ -38,6 +40,8 @@ export interface Created {
   readonly idmap: { readonly base: number; readonly count: number };
   readonly root: { readonly driver: DriverName; readonly layers: readonly string[] };
 }
+
+const MENDED_LATER: readonly string[] = ['TSCT_NO_NETWORK', 'TSCT_ADDRESS_TAKEN', 'TSCT_NETWORK_FULL'];
 
 /** Somebody else who creates the same container wins soon, or works for minutes: not worth waiting for. */
 const LOCK_TIMEOUT_MS = 5_000;
@@ -97,19 +101,23 @@ async function makeIdentity(ctx: Context, name: string, content: Content): Promi
   return connect(ctx, name, content, identity);
 }
 
-/** Addresses for its interfaces. One that comes from elsewhere may be on a network that is not here: start will say so. */
+/**
+ * Addresses for its interfaces. A copy may be on a network that is not here, or say an address that the original has:
+ * start will refuse it.
+ */
 async function connect(
   ctx: Context,
   name: string,
-  { config }: Content,
+  { config, isNew }: Content,
   identity: Identity,
 ): Promise<Identity> {
   const definition = parseDefinition(config.map((file) => ({ file: file.name, text: file.text })));
   try {
     return await allotInterfaces(ctx, name, definition, identity);
   } catch (error) {
-    if (!(error instanceof TsctError) || error.code !== 'TSCT_NO_NETWORK') throw error;
-    ctx.warn(`${error.message}: ${name} will not start before it is made`);
+    const canWait = error instanceof TsctError && MENDED_LATER.includes(error.code);
+    if (isNew || !canWait) throw error;
+    ctx.warn(`${error.message}: ${name} will not start before that is mended`);
     return identity;
   }
 }

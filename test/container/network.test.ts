@@ -366,6 +366,16 @@ describe('bad luck', () => {
       expect(taken.stderr).toContain(`cannot give thief the address ${what}: container holder has it`);
     }
     expect(await root.names()).not.toContain('thief');
+    // A copy is made, and does not start.
+    const copy = await root.ok(['clone', 'holder', 'twin']);
+    expect(copy.stderr).toContain('container holder has it: twin will not start before that is mended');
+    expect((await root.run(['start', 'twin'])).exitCode).toBe(4);
+    await root.ok(['config', 'set', 'twin', 'Network.eth0.MACAddress=']);
+    await root.ok(['start', 'twin']);
+    expect(
+      (await root.run(['create', 'odd', '--template', 'busybox', '--set', 'Network.eth0.Network=nowhere']))
+        .exitCode,
+    ).toBe(3);
   });
 });
 
