@@ -64,7 +64,7 @@ describe('[Storage] Volatile=', () => {
       await root.ok(['wait', 'usr', '--for', 'stopped', '--timeout', '30']);
       const said = (await root.ok(['logs', 'usr'])).stdout.replaceAll('\r', '');
       expect(said).toBe(
-        'bin\ndev\netc\nproc\nroot\nrun\nsbin\nsys\ntmp\nusr\nvar\n/usr/bin\nwrote\nrefused\n0:755\n0:700\n',
+        'bin\ndev\netc\nproc\nroot\nrun\nsbin\nsys\ntmp\nusr\nvar\n/usr/bin\nresolv.conf\nwrote\nrefused\n0:755\n0:700\n',
       );
       expect(await readdir(tree)).toContain('elsewhere');
     });
