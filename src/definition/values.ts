@@ -30,6 +30,13 @@ export function parseChoice<const T extends string>(...choices: readonly T[]): (
   };
 }
 
+/** VG/POOL, of characters that lvm(8) has in names. */
+export function parsePool(text: string): string {
+  const name = '[a-zA-Z0-9_.+][a-zA-Z0-9_.+-]*';
+  if (!new RegExp(`^${name}/${name}$`).test(text)) throw badValue(`"${text}" is not VG/POOL`);
+  return text;
+}
+
 /** Absolute, normalised path: no `.` or `..`, no doubled or trailing slash. */
 export function parsePath(text: string): string {
   if (!text.startsWith('/')) throw badValue(`"${text}" is not an absolute path`);

@@ -11,8 +11,10 @@ import type { WritesTo } from '../plan/plan-input.js';
 import { writesToMemory } from '../plan/rootfs.js';
 import { readCurrent } from '../state/current.js';
 import { readIdentity } from '../state/identity.js';
+import type { Root } from '../state/root.js';
 import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
 import type { Context } from './context.js';
+import { presentTrees } from './present-trees.js';
 
 /** A plan and the config that it was made from. */
 export interface Compiled {
@@ -21,7 +23,8 @@ export interface Compiled {
 }
 
 /**
- * Definition, identity and host facts to plan: reads, decides, changes nothing.
+ * Definition, identity and host facts to plan: reads, decides, changes nothing. The trees that the plan names are
+ * there afterwards: those that are volumes may have had to be mounted.
  * @throws TSCT_CONFIG_* with file and line, TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT, TSCT_HOST_* (exit 5).
  */
 export async function compile(ctx: Context, name: string, writesTo: WritesTo = 'config'): Promise<Compiled> {
@@ -33,6 +36,7 @@ export async function compile(ctx: Context, name: string, writesTo: WritesTo = '
   ]);
   const definition = parseDefinition(config);
   const credentials = await readCredentials(definition);
+  await presentTrees(ctx, current);
   const plan = buildPlan({
     name,
     layout: ctx.layout,
@@ -42,7 +46,7 @@ export async function compile(ctx: Context, name: string, writesTo: WritesTo = '
       isOverlay: current.driver === 'overlay',
       layers: current.layers.map(ctx.layout.layerTree),
       upperDir: ctx.layout.layerDir(current.upper),
-      ...limitOf(ctx, name, definition, { isSubvolume: current.driver === 'btrfs', writesTo }),
+      ...limitOf(ctx, name, definition, current, writesTo),
     },
     writesTo,
     facts: probeHost(),
@@ -56,14 +60,15 @@ function limitOf(
   ctx: Context,
   name: string,
   { storage }: ContainerDefinition,
-  root: { readonly isSubvolume: boolean; readonly writesTo: WritesTo },
+  current: Root,
+  writesTo: WritesTo,
 ): { readonly limitedBy?: LimitedBy } {
-  if (storage.sizeMaxBytes === undefined || root.writesTo === 'kept') return {};
-  const place = {
-    inMemory: writesToMemory(storage, root.writesTo),
-    isSubvolume: root.isSubvolume && root.writesTo === 'config',
-  };
-  return { limitedBy: sizeLimitedBy(name, place, mountOf(ctx.layout.root, readMountTable())) };
+  if (storage.sizeMaxBytes === undefined || writesTo === 'kept') return {};
+  const inMemory = writesToMemory(storage, writesTo);
+  const isSubvolume = current.driver === 'btrfs' && writesTo === 'config';
+  // What --ephemeral writes lies on the state root itself.
+  const place = writesTo === 'config' ? ctx.layout.layerTree(current.upper) : ctx.layout.root;
+  return { limitedBy: sizeLimitedBy(name, { inMemory, isSubvolume }, mountOf(place, readMountTable())) };
 }
 
 /** Kept beside the container while it runs: what tears down after a crash, and what `pending` is told by. */

@@ -73,8 +73,8 @@ async function fill(ctx: Context, name: string, pin: Pin, content: Content): Pro
   await store.keep(pin, content.layers);
   await writeConfig(ctx, name, content.config);
   const identity = await makeIdentity(ctx, name, content);
-  const driver = driverOf(chooseDriver(ctx, content));
-  const root = await driver.grow({ store, pin, trees: treeTools(ctx) }, content.layers);
+  const { driver, pool } = chooseStorage(ctx, content);
+  const root = await driverOf(driver).grow({ store, pin, trees: treeTools(ctx), ...pool }, content.layers);
   await writeCurrent(ctx.layout.currentFile(name), root);
   if (content.identityOf === undefined && content.machine === undefined) {
     await freshenRoot(ctx, name, identity, [...content.layers, root.upper].map(ctx.layout.layerTree));
@@ -94,9 +94,13 @@ async function makeIdentity(ctx: Context, name: string, content: Content): Promi
 }
 
 /** As the config wishes, as the original has it, or what suits the disk best. */
-function chooseDriver(ctx: Context, { config, driver }: Content): DriverName {
-  const definition = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
-  if (definition.storage.driver ?? driver) return (definition.storage.driver ?? driver) as DriverName;
+function chooseStorage(ctx: Context, { config, driver }: Content) {
+  const { storage } = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
+  const pool = storage.pool === undefined ? {} : { pool: storage.pool };
+  return { driver: storage.driver ?? driver ?? suitingDriver(ctx), pool };
+}
+
+function suitingDriver(ctx: Context): DriverName {
   const { fsType } = mountOf(ctx.layout.root, readMountTable());
   return fsType === 'btrfs' ? 'btrfs' : canHoldUpper(fsType) ? 'overlay' : 'dir';
 }

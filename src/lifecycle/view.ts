@@ -79,8 +79,9 @@ async function holdSnapshot(ctx: Context, name: string, snapshot: string, pin: P
   const { driver, layers, config, createdMs } = await new Snapshots(ctx.layout.snapshotDir(name), name).need(
     snapshot,
   );
-  await imageContext(ctx).store.keep(pin, layers);
-  const trees = layers.map(ctx.layout.layerTree);
+  const { store } = imageContext(ctx);
+  await store.keep(pin, layers);
+  const trees = await store.present(layers);
   return { name, snapshot, driver, trees, config, createdMs, running: false };
 }
 
@@ -92,7 +93,7 @@ async function holdPresent(ctx: Context, name: string, hooks: Hooks, pin: Pin) {
   const createdMs = Date.now();
   const hold = async (driver: DriverName, layers: readonly string[], running: boolean) => {
     await store.keep(pin, layers);
-    const trees = layers.map(ctx.layout.layerTree);
+    const trees = await store.present(layers);
     return { name, driver, trees, config, createdMs, running };
   };
   if ((await observe(ctx, name)).status) {

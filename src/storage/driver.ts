@@ -9,6 +9,8 @@ export interface DriverContext {
   readonly trees: TreeTools;
   /** Names what is made until a file does. */
   readonly pin: Pin;
+  /** [Storage] Pool= of a root that is made; else a tree is made in the pool that the one which it is made of is in. */
+  readonly pool?: string;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
-import { isErrno, TsctError, TsctErrors } from '../base/errors.js';
+import { TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
@@ -10,6 +10,9 @@ import { LAYER_FORMAT, type Layer, type LayerNote } from './layer.js';
 import { Pin, readPins, removePin } from './pin.js';
 import { layersInUse, namesIn } from './references.js';
 import type { StorageTools } from './tools.js';
+import { exists, makeDirectory } from './tree-directory.js';
+import { removeLayers, show } from './volume.js';
+import { isAbsent } from './volume-note.js';
 
 /** Enough of a SHA-256 (128 bit) that two trees never meet; short, since mount options hold many of them. */
 const ID_LENGTH = 32;
@@ -28,6 +31,10 @@ export class LayerStore {
 
   tree(id: string): HostPath {
     return this.layout.layerTree(id);
+  }
+
+  get stateRoot(): HostPath {
+    return this.layout.root;
   }
 
   async has(id: string): Promise<boolean> {
@@ -129,6 +136,20 @@ export class LayerStore {
     }
   }
 
+  /** Trees to be read, which somebody keeps in the store: those that are volumes are mounted when they are not. */
+  async present(ids: readonly string[]): Promise<HostPath[]> {
+    const absent = ids.map(this.layout.layerDir).filter(isAbsent);
+    if (absent.length > 0) {
+      const lock = await this.tools.lock(this.storeLock);
+      try {
+        for (const dir of absent) await show(dir);
+      } finally {
+        await lock.release();
+      }
+    }
+    return ids.map(this.layout.layerTree);
+  }
+
   /** True when somebody died at work in the store. Costs two readdirs. */
   async isInterrupted(): Promise<boolean> {
     if ((await namesIn(this.layersDir)).some((name) => name.startsWith(TEMP_PREFIX))) return true;
@@ -166,7 +187,10 @@ export class LayerStore {
     } finally {
       await lock.release();
     }
-    await this.tools.removeTrees(gone.map((id) => join(this.layersDir, `${TEMP_PREFIX}${id}`)));
+    await removeLayers(
+      gone.map((id) => join(this.layersDir, `${TEMP_PREFIX}${id}`)),
+      this.tools,
+    );
     return gone;
   }
 
@@ -217,23 +241,8 @@ export class LayerStore {
       if (!name.startsWith(TEMP_PREFIX)) continue;
       const lock = await this.tools.tryLock(this.tempLock(name));
       if (!lock) continue;
-      await this.tools.removeTrees([join(this.layersDir, name)]);
+      await removeLayers([join(this.layersDir, name)], this.tools);
       await lock.release();
     }
-  }
-}
-
-async function makeDirectory(path: HostPath): Promise<void> {
-  await mkdir(path);
-  await chmod(path, 0o755); // whatever the umask is
-}
-
-async function exists(path: HostPath): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
   }
 }

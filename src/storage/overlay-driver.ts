@@ -16,6 +16,7 @@ const LAYERS_MAX = 60;
  */
 export const overlayDriver: Driver = {
   async grow(ctx, layers) {
+    await ctx.store.present(layers);
     return { driver: 'overlay', layers, upper: await makeUpper(ctx, layers.at(-1)) };
   },
 
@@ -47,11 +48,7 @@ async function keepLow(
 ): Promise<readonly string[]> {
   if (layers.length <= LAYERS_MAX) return layers;
   const id = await store.addEmpty(pin);
-  await trees.copy(
-    layers.map((layer) => store.tree(layer)),
-    store.tree(id),
-    { durable: true },
-  );
+  await trees.copy(await store.present(layers), store.tree(id), { durable: true });
   return [id];
 }
 

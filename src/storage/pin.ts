@@ -28,6 +28,11 @@ export class Pin {
     return pin;
   }
 
+  /** Of its lock: see HeldLock. */
+  get fd(): number {
+    return this.lock.fd;
+  }
+
   /** Not fsynced: after a crash of the host nobody is making anything. */
   async add(...layers: readonly string[]): Promise<void> {
     this.layers.push(...layers);

@@ -150,7 +150,8 @@ afterAll(async () => {
   await rm(EXPORT, { force: true });
   await rm(REPOSITORY, { recursive: true, force: true });
   expect(
-    all.filter((point) => !reached.has(point)),
+    // Those of volumes need LVM: test/vm/lvm-thin.test.ts walks them.
+    all.filter((point) => !reached.has(point) && !point.startsWith('thin.')),
     'fault points that no walk has come to',
   ).toEqual([]);
 });

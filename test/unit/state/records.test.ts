@@ -55,7 +55,7 @@ describe('current', () => {
   });
 
   it.each([
-    [{ driver: 'zfs' }, '"driver" is not overlay or btrfs or reflink or dir'],
+    [{ driver: 'zfs' }, '"driver" is not overlay or btrfs or reflink or lvm-thin or dir'],
     [{ layers: ['../../etc'] }, '"layers"'],
     [{ upper: '../other' }, '"upper"'],
     [{ upper: '/etc' }, '"upper"'],
