@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testSnapshotsOfWriter } from '../support/snapshot-writer.js';
 import { stackOf, unnamedTrees } from '../support/stored-root.js';
 import { SLOWNESS, useRoot } from '../support/temp-root.js';
 
@@ -80,9 +81,8 @@ test(
     });
     await root.ok(['start', 'box']);
     await write('box', 'one');
-    const taken = (await root.ok(['snapshot', 'create', 'box', 's1', '--json'])).json<object>();
-    expect(taken).toMatchObject({ running: true, copiedBytes: 0, frozenMs: expect.any(Number) });
-    console.log(JSON.stringify(taken));
+    const taken = (await root.ok(['snapshot', 'create', 'box', 's1', '--json'])).json();
+    expect(taken).toMatchObject({ running: true, copiedBytes: 0, frozenMs: 0 });
     await write('box', 'two');
     await root.ok(['stop', 'box']);
     await root.ok(['snapshot', 'create', 'box', 's2']);
@@ -124,11 +124,8 @@ test('after a reboot all is mounted again by who needs it', PATIENCE, async () =
   await root.ok(['clone', 'box', 'copy']);
   expect(await readState('copy')).toBe('one');
   await reboot();
-  await root.ok(['rename', 'copy', 'moved']);
-  expect(await readState('moved')).toBe('one');
-  await reboot();
   expect(await readState('box')).toBe('one');
-  await root.ok(['destroy', 'box', 'moved']);
+  await root.ok(['destroy', 'box', 'copy']);
   await root.ok(['import', 'again', join(home, 'box.tar.zst')]);
   expect(await readState('again')).toBe('one');
   expect(await volumes()).toEqual([await upperOf('again')]);
@@ -162,17 +159,11 @@ test('a pool that is not named, not there, or full', PATIENCE, async () => {
 
   await sh(`lvcreate -T -L 64M ${VG}/small && lvchange --errorwhenfull y ${VG}/small`);
   await root.ok([...words, '--set', `Storage.Pool=${VG}/small`]);
-  await root.ok(['snapshot', 'create', 'box', 's1']);
   await root.ok(['start', 'box']);
-  await root.run([
-    'exec',
-    'box',
-    '-T',
-    '--',
-    'sh',
-    '-c',
-    'dd if=/dev/urandom of=/root/big bs=1M count=80; sync',
-  ]);
+  const fill = 'dd if=/dev/urandom of=/root/big bs=1M count=36 conv=notrunc; sync';
+  await root.sh('box', fill);
+  await root.ok(['snapshot', 'create', 'box', 's1']);
+  await root.run(['exec', 'box', '-T', '--', 'sh', '-c', fill]);
   const full = await root.run(['snapshot', 'create', 'box', 's2']);
   expect(full).toMatchObject({ exitCode: 1 });
   expect(full.stderr).toContain('the pool is full');
@@ -208,4 +199,10 @@ describe('killed at every step', () => {
       expect((await root.ok(['list', '-q'])).stdout).toBe('box\n');
     }
   });
+});
+
+// The guest is not held still: the kernel holds the writes to its file system, for the moment of the snapshot.
+describe('a guest that writes at full speed', () => {
+  const show = (snapshot: string) => root.ok(['snapshot', 'diff', `box@${snapshot}`]);
+  testSnapshotsOfWriter(root, () => create('box'), 3, show);
 });
