@@ -7,6 +7,8 @@
 
 #include "addon/exec_program.h"
 #include "addon/sealed_memfd.h"
+#include "copy/subvolume.h"
+#include "setup/tree.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -89,6 +91,35 @@ Napi::Value js_pidfd_send_signal(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// [{path, content, mode, when?}]: files that are written, the only edits that need no mount.
+std::vector<FileEdit> to_edits(const Napi::Value& value, const char* step) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), "an array was expected");
+  Napi::Array array = value.As<Napi::Array>();
+  std::vector<FileEdit> out;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    Napi::Object from = array.Get(i).As<Napi::Object>();
+    FileEdit& to = out.emplace_back();
+    to.path = to_string(from.Get("path"), step);
+    to.content = from.Get("content").ToString().Utf8Value();
+    to.mode = from.Get("mode").ToNumber().Uint32Value();
+    const bool exists = from.Has("when") && to_string(from.Get("when"), step) == "exists";
+    to.when = exists ? FileEdit::When::kExists : FileEdit::When::kAlways;
+  }
+  return out;
+}
+
+Napi::Value js_edit_trees(const Napi::CallbackInfo& info) {
+  constexpr const char* kStep = "edit file in root";
+  bool done = edit_trees(to_strings(info[0], kStep), to_edits(info[1], kStep));
+  return Napi::Boolean::New(info.Env(), done);
+}
+
+Napi::Value js_snapshot_subvolume(const Napi::CallbackInfo& info) {
+  constexpr const char* kStep = "snapshot subvolume";
+  copy::snapshot_subvolume(to_string(info[0], kStep), to_string(info[1], kStep), false);
+  return info.Env().Undefined();
+}
+
 using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 
 template <Function F>
@@ -112,6 +143,8 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add<js_openat2_in_root>(exports, "openat2InRoot");
   add<js_pidfd_open>(exports, "pidfdOpen");
   add<js_pidfd_send_signal>(exports, "pidfdSendSignal");
+  add<js_edit_trees>(exports, "editTrees");
+  add<js_snapshot_subvolume>(exports, "snapshotSubvolume");
   return exports;
 }
 

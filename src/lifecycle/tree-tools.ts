@@ -5,6 +5,7 @@ import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
 import type { TreeTools } from '../storage/tree-tools.js';
+import { addon } from '../supervisor/addon.js';
 import { describeProgramFailure } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
@@ -29,7 +30,7 @@ export function treeTools({ signal }: Context): TreeTools {
       await copyProgram({ signal }, ['subvolume', 'create', path], 'make a btrfs subvolume');
     },
     async snapshotSubvolume(from, to) {
-      await copyProgram({ signal }, ['subvolume', 'snapshot', from, to], 'snapshot a btrfs subvolume');
+      addon().snapshotSubvolume(from, to); // one call: no program, which is 10 ms of a bar of 20
     },
     async sync(path) {
       await run('sync', ['--file-system', path], { doing: `write out ${path}`, signal });
