@@ -6,15 +6,16 @@ import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
 import type { FileEdit } from '../plan/launch-plan.js';
 import { type Identity, machineId } from '../state/identity.js';
+import type { Root } from '../state/root.js';
 import { addon, isSyscallErrno } from '../supervisor/addon.js';
 import type { Context } from './context.js';
+import { presentTrees } from './present-trees.js';
 
 const KEY_TYPES = ['rsa', 'ecdsa', 'ed25519'] as const;
 
 export interface Fresh {
   readonly hostname: string;
-  /** Its root, lowest first: the last one is written to. */
-  readonly trees: readonly HostPath[];
+  readonly root: Root;
   /** A plan was made of the same config before. Otherwise it is now, so that what this host cannot give is told. */
   readonly compiled: boolean;
 }
@@ -27,8 +28,10 @@ export async function freshenRoot(
   ctx: Context,
   name: string,
   identity: Identity,
-  { hostname, trees, compiled }: Fresh,
+  { hostname, root, compiled }: Fresh,
 ): Promise<void> {
+  await presentTrees(ctx, root);
+  const trees = [...root.layers, root.upper].map(ctx.layout.layerTree);
   const id = `${machineId(identity)}\n`;
   const edits: FileEdit[] = [
     { op: 'write', path: '/etc/machine-id', content: id, mode: 0o444 },

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { syncDirectory, writeFlushed } from '../base/atomic-file.js';
 import { fault } from '../base/fault.js';
+import type { HostPath } from '../base/paths.js';
 import { parseDefinition } from '../definition/parse.js';
 import { canHoldUpper, mountOf, readMountTable } from '../host/mount-table.js';
-import { writeCurrent } from '../state/current.js';
-import { type Identity, readIdentity, writeIdentity } from '../state/identity.js';
+import { currentText } from '../state/current.js';
+import { type Identity, identityText, readIdentity } from '../state/identity.js';
 import type { ConfigFile, DriverName, Root } from '../state/root.js';
 import { driverOf } from '../storage/drivers.js';
 import type { Pin } from '../storage/pin.js';
@@ -28,7 +30,17 @@ export interface Content {
   readonly machine?: Machine;
   /** The container whose identity it keeps: that one is moved, not doubled. */
   readonly identityOf?: string;
+  /** Config and root are those of a container here. */
+  readonly isClone?: boolean;
+  /** The container that it was taken of, whose own new root is to be in place before this one can be used. */
+  readonly source?: { place(): Promise<void>; sync(): Promise<void> };
 }
+
+/**
+ * Writes a file of a container that is being made, under its own name at once: whoever finds the mark beside it
+ * takes none of them for anything.
+ */
+type Write = (path: HostPath, text: string) => void;
 
 export interface Created {
   readonly name: string;
@@ -56,50 +68,57 @@ export async function makeContainer(
     withUndo(async (undo) => {
       ctx.store.needFree(name);
       if (existsSync(ctx.layout.containerDir(name))) await ctx.store.remove(name);
-      await ctx.store.createPartial(name);
+      const { marked } = ctx.store.createPartial(name);
       undo.push('container directory', () => ctx.store.remove(name));
       fault('create.marked');
-      const created = await fill(ctx, name, pin, await content(pin));
+      const flushed: Promise<void>[] = [marked];
+      const made = await content(pin);
+      const created = await fill(ctx, name, pin, made, (path, text) => {
+        flushed.push(writeFlushed(path, text, 0o600, marked));
+      });
+      await Promise.all(flushed);
+      if (existsSync(ctx.layout.dropInDir(name))) await syncDirectory(ctx.layout.dropInDir(name));
       fault('create.filled');
       ctx.signal.throwIfAborted();
-      await ctx.store.finishPartial(name);
+      await made.source?.place();
+      await ctx.store.finishPartial(name, made.source?.sync);
       return created;
     });
   return withLock(ctx, name, () => store.withPin('', [], make), { timeoutMs: LOCK_TIMEOUT_MS });
 }
 
-async function fill(ctx: Context, name: string, pin: Pin, content: Content): Promise<Created> {
+async function fill(ctx: Context, name: string, pin: Pin, content: Content, write: Write): Promise<Created> {
   const { store } = imageContext(ctx);
   await store.keep(pin, content.layers);
-  await writeConfig(ctx, name, content.config);
-  const identity = await makeIdentity(ctx, name, content);
-  const { driver, pool } = chooseStorage(ctx, content);
-  const root = await driverOf(driver).grow({ store, pin, trees: treeTools(ctx), ...pool }, content.layers);
-  await writeCurrent(ctx.layout.currentFile(name), root);
+  writeConfig(ctx, name, content.config, write);
+  const identity = await makeIdentity(ctx, name, content, write);
+  const { storage, exec } = parseDefinition(content.config.map(({ name, text }) => ({ file: name, text })));
+  const driver = driverOf(storage.driver ?? content.driver ?? suitingDriver(ctx));
+  const pool = storage.pool === undefined ? {} : { pool: storage.pool };
+  const root = await driver.grow({ store, pin, trees: treeTools(ctx), ...pool }, content.layers);
+  write(ctx.layout.currentFile(name), currentText(root));
   if (content.identityOf === undefined && content.machine === undefined) {
-    await freshenRoot(ctx, name, identity, [...content.layers, root.upper].map(ctx.layout.layerTree));
+    const hostname = exec.hostname ?? name;
+    await freshenRoot(ctx, name, identity, { hostname, root, compiled: content.isClone ?? false });
   }
   return describe(name, identity, root);
 }
 
-async function makeIdentity(ctx: Context, name: string, content: Content): Promise<Identity> {
-  const { identityOf, machine } = content;
-  if (identityOf === undefined && machine === undefined) return allotIdentity(ctx, name);
-  const identity =
-    identityOf === undefined
-      ? { ...(await allotIdentity(ctx, name)), ...machine }
-      : await readIdentity(ctx.layout.identityFile(identityOf));
-  await writeIdentity(ctx.layout.identityFile(name), identity);
+async function makeIdentity(
+  ctx: Context,
+  name: string,
+  { identityOf, machine }: Content,
+  write: Write,
+): Promise<Identity> {
+  const file = ctx.layout.identityFile(name);
+  const put = (identity: Identity) => write(file, identityText(identity));
+  if (identityOf === undefined) return allotIdentity(ctx, name, machine ?? {}, put);
+  const identity = await readIdentity(ctx.layout.identityFile(identityOf));
+  put(identity);
   return identity;
 }
 
-/** As the config wishes, as the original has it, or what suits the disk best. */
-function chooseStorage(ctx: Context, { config, driver }: Content) {
-  const { storage } = parseDefinition(config.map(({ name, text }) => ({ file: name, text })));
-  const pool = storage.pool === undefined ? {} : { pool: storage.pool };
-  return { driver: storage.driver ?? driver ?? suitingDriver(ctx), pool };
-}
-
+/** What suits the disk best. */
 function suitingDriver(ctx: Context): DriverName {
   const { fsType } = mountOf(ctx.layout.root, readMountTable());
   return fsType === 'btrfs' ? 'btrfs' : canHoldUpper(fsType) ? 'overlay' : 'dir';

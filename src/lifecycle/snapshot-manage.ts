@@ -1,6 +1,4 @@
-import { rename as renameFile } from 'node:fs/promises';
 import { parseSnapshotAddress } from '../base/address.js';
-import { syncDirectory } from '../base/atomic-file.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
@@ -70,8 +68,7 @@ export async function renameSnapshot(ctx: Context, name: string, from: string, t
     const snapshots = snapshotsOf(ctx, name);
     await snapshots.need(from);
     snapshots.needFree(to);
-    await renameFile(snapshots.file(from), snapshots.file(to));
-    await syncDirectory(ctx.layout.snapshotDir(name));
+    await snapshots.rename(from, to);
   });
 }
 

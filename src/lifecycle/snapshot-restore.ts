@@ -1,6 +1,7 @@
+import { withWrites } from '../base/atomic-file.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
-import { readCurrent, writeCurrent } from '../state/current.js';
+import { currentText, readCurrent } from '../state/current.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import { driverOf } from '../storage/drivers.js';
 import { readConfig } from './config-files.js';
@@ -8,7 +9,7 @@ import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
-import { settle } from './settle.js';
+import { placeSettled, stageSettled } from './settle.js';
 import { timeName } from './snapshot-create.js';
 import { stop } from './stop.js';
 import { tearDown } from './tear-down.js';
@@ -79,12 +80,14 @@ async function replaceRoot(
       ? undefined
       : await describeBefore(ctx, name, driver.asLayers(before), before.driver);
     fault('restore.grown');
-    await writeCurrent(ctx.layout.currentFile(name), {
-      ...root,
-      unsettled: { config: snapshot.config, ...(keep ? { keep } : {}) },
+    const after = { ...root, unsettled: { config: snapshot.config, ...(keep ? { keep } : {}) } };
+    await withWrites(async (writes) => {
+      writes.stage(ctx.layout.currentFile(name), currentText(after));
+      stageSettled(ctx, name, after, writes);
+      await writes.placeNext();
+      fault('restore.current');
+      await placeSettled(ctx, name, after, writes);
     });
-    fault('restore.current');
-    await settle(ctx, name);
     return keep?.name ?? null;
   });
 }
@@ -101,7 +104,7 @@ async function describeBefore(
   const base = `before-restore-${timeName(new Date(createdMs))}`;
   let free = base;
   for (let n = 2; taken.has(free); n++) free = `${base}-${n}`;
-  const config = await readConfig(ctx, name);
+  const config = readConfig(ctx, name);
   return {
     name: free,
     snapshot: {

@@ -88,7 +88,7 @@ async function holdSnapshot(ctx: Context, name: string, snapshot: string, pin: P
 /** The caller holds the lock. `mark` is there when it must be the same afterwards. */
 async function holdPresent(ctx: Context, name: string, hooks: Hooks, pin: Pin) {
   ctx.store.need(name);
-  const config = await readConfig(ctx, name);
+  const config = readConfig(ctx, name);
   const { store } = imageContext(ctx);
   const createdMs = Date.now();
   const hold = async (driver: DriverName, layers: readonly string[], running: boolean) => {
@@ -97,7 +97,10 @@ async function holdPresent(ctx: Context, name: string, hooks: Hooks, pin: Pin) {
     return { name, driver, trees, config, createdMs, running };
   };
   if ((await observe(ctx, name)).status) {
-    const state = await withStateOf(ctx, name, hooks, ({ driver, layers }) => hold(driver, layers, true));
+    const state = await withStateOf(ctx, name, hooks, async ({ driver, layers, place }) => {
+      await place();
+      return hold(driver, layers, true);
+    });
     return { state, mark: undefined };
   }
   const current = await readCurrent(ctx.layout.currentFile(name));

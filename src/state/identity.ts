@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { writeFileAtomic } from '../base/atomic-file.js';
 import type { HostPath } from '../base/paths.js';
+import { randomUuid } from '../base/random.js';
 import { RecordReader } from './record.js';
 
 export const IDENTITY_FORMAT = 1;
@@ -25,7 +24,7 @@ export interface Identity {
 export function newIdentity(idBase: number, nowMs = Date.now()): Identity {
   return {
     format: IDENTITY_FORMAT,
-    uuid: randomUUID(),
+    uuid: randomUuid(),
     idBase,
     idCount: ID_COUNT,
     macs: {},
@@ -61,6 +60,6 @@ export async function readIdentity(path: HostPath): Promise<Identity> {
   };
 }
 
-export async function writeIdentity(path: HostPath, identity: Identity): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(identity, null, 2)}\n`);
+export function identityText(identity: Identity): string {
+  return `${JSON.stringify(identity, null, 2)}\n`;
 }

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, unlink } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { type AtomicWrites, syncDirectory } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { RecordReader } from './record.js';
@@ -102,18 +102,28 @@ export class Snapshots {
     });
   }
 
-  async write(name: string, snapshot: Omit<Snapshot, 'format'>): Promise<void> {
+  /** Puts the record among those that are to be placed. */
+  stage(writes: AtomicWrites, name: string, snapshot: Omit<Snapshot, 'format'>): void {
     checkSnapshotName(name);
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
-    await writeFileAtomic(
-      this.file(name),
-      `${JSON.stringify({ format: SNAPSHOT_FORMAT, ...snapshot }, null, 2)}\n`,
-    );
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    writes.stage(this.file(name), `${JSON.stringify({ format: SNAPSHOT_FORMAT, ...snapshot }, null, 2)}\n`);
   }
 
   async remove(name: string): Promise<void> {
+    await this.syncContainer();
     await unlink(this.file(name));
-    await syncDirectory(dirname(this.file(name)));
+    await syncDirectory(this.dir);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.syncContainer();
+    await rename(this.file(from), this.file(to));
+    await syncDirectory(this.dir);
+  }
+
+  /** A `current` that brings back what a restore keeps (lifecycle/settle.ts) must not outlive what is done to that. */
+  private syncContainer(): Promise<void> {
+    return syncDirectory(dirname(this.dir));
   }
 
   file(name: string): HostPath {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
@@ -6,6 +6,7 @@ import { TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { randomHex } from '../base/random.js';
 import { LAYER_FORMAT, type Layer, type LayerNote } from './layer.js';
 import { Pin, readPins, removePin } from './pin.js';
 import { layersInUse, namesIn } from './references.js';
@@ -55,7 +56,7 @@ export class LayerStore {
     await mkdir(this.layersDir, { recursive: true, mode: 0o700 });
     if (await this.isInterrupted()) await this.sweepUnused();
     // The lock says that this process lives; it is on a file beside the directory, so that a sweep can ask.
-    const name = `${TEMP_PREFIX}${randomBytes(6).toString('hex')}`;
+    const name = `${TEMP_PREFIX}${randomHex(6)}`;
     const lock = await this.tools.lock(this.tempLock(name));
     const temp = join(this.layersDir, name);
     try {
@@ -80,9 +81,9 @@ export class LayerStore {
    * @param make makes the tree's directory itself, default a plain one of mode 0755.
    */
   async addEmpty(pin: Pin, make: (tree: HostPath) => Promise<void> = makeDirectory): Promise<string> {
-    const id = randomBytes(ID_LENGTH / 2).toString('hex');
+    const id = randomHex(ID_LENGTH / 2);
     await pin.add(id);
-    await mkdir(this.layout.layerDir(id), { recursive: true, mode: 0o700 });
+    mkdirSync(this.layout.layerDir(id), { recursive: true, mode: 0o700 });
     await make(this.tree(id));
     return id;
   }
