@@ -10,7 +10,7 @@ import {
   parseVolume,
 } from './mount-values.js';
 import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
-import { parseBoolean, parseChoice, parseInteger, parseNames, parsePool } from './values.js';
+import { parseBoolean, parseChoice, parseDriver, parseInteger, parseNames, parsePool } from './values.js';
 
 /** systemd.nspawn(5) [Files]. */
 const files = {
@@ -99,7 +99,7 @@ function parsePositiveSize(text: string): number {
 }
 
 const storage = {
-  Driver: one('driver', parseChoice('overlay', 'btrfs', 'reflink', 'lvm-thin', 'dir'), {
+  Driver: one('driver', parseDriver, {
     syntax: 'overlay|btrfs|reflink|lvm-thin|dir',
     help: 'How the writable root is kept; takes effect at create and clone. overlay: on top of shared layers; btrfs: a subvolume; reflink: a tree that shares its blocks with its copies (xfs, btrfs); lvm-thin: a volume in Pool=, whose snapshots and clones are snapshots of it; dir: a tree of its own. Not set: btrfs where the state root is on btrfs, else overlay where the host can, else dir.',
   }),

@@ -1,10 +1,12 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { testSnapshotsOfWriter } from '../support/snapshot-writer.js';
 import { stackOf, unnamedTrees } from '../support/stored-root.js';
-import { SLOWNESS, useRoot } from '../support/temp-root.js';
+import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
+import { spawnTsct } from '../support/tsct.js';
 
 // Containers whose trees are thin volumes, in a pool on a loop file. This kernel has a device mapper.
 const VG = `tsct-test-${process.pid}`;
@@ -142,6 +144,8 @@ test('SizeMax= limits it, and can be lifted', PATIENCE, async () => {
   expect(limited).toBeGreaterThan(16);
   expect(limited).toBeLessThanOrEqual(32);
   await root.ok(['stop', '--kill', 'box']);
+  const ephemeral = await root.run(['start', '--ephemeral', 'box']);
+  expect(ephemeral, 'what it writes goes to the disk of the state root').toMatchObject({ exitCode: 5 });
   await root.ok(['config', 'unset', 'box', 'Storage.SizeMax']);
   await root.ok(['start', 'box']);
   expect(await fill()).toBe(48);
@@ -199,6 +203,25 @@ describe('killed at every step', () => {
       expect((await root.ok(['list', '-q'])).stdout).toBe('box\n');
     }
   });
+});
+
+// lvcreate lives on, and would make a volume whose directory the next command has swept: it has the pin's lock.
+test('killed while lvcreate is at work', PATIENCE, async () => {
+  await create('box');
+  const begun = join(home, 'begun');
+  await mkdir(join(home, 'slow'));
+  const script = `#!/bin/sh\ntouch ${begun}\nsleep ${SLOWNESS}\nexec /usr/sbin/lvcreate "$@"\n`;
+  await writeFile(join(home, 'slow/lvcreate'), script, { mode: 0o755 });
+  const env = { PATH: `${home}/slow:${process.env['PATH']}` };
+  const killed = spawnTsct(['snapshot', 'create', 'box', 's1'], { root: root.path, env });
+  await until('lvcreate is at work', () => existsSync(begun));
+  killed.kill('SIGKILL');
+  await killed;
+  await root.ok(['list']);
+  await until('lvcreate has ended', async () => (await volumes()).length > 1);
+  await root.ok(['list']);
+  expect(unnamedTrees(root)).toEqual([]);
+  expect(await volumes()).toEqual([await upperOf('box')]);
 });
 
 // The guest is not held still: the kernel holds the writes to its file system, for the moment of the snapshot.
