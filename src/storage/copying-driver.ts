@@ -47,11 +47,13 @@ function copyingDriver(name: DriverName, { duplicate, live }: Copying): Driver {
       // The kernel first writes out what is dirty: most of that is done before anybody has to wait. On btrfs what is
       // written through mappings meanwhile is in neither state, so the guest stands still.
       let layers: readonly string[] = [];
-      await ctx.trees.sync(ctx.store.tree(root.upper));
+      const unwritten = await ctx.trees.sync(ctx.store.tree(root.upper)).catch((error: Error) => error);
       const work = async () => {
         layers = [await duplicate(ctx, [root.upper], false)];
       };
       const frozenMs = await freeze(work, { hold: live === 'held' });
+      // Not before: on a full pool it is what takes the snapshot that says so.
+      if (unwritten) throw unwritten;
       return { layers, frozenMs, copiedBytes: 0 };
     },
   };
