@@ -2,8 +2,10 @@
 // results out. Nothing here enters a namespace: setns(2) and unshare(2) refuse a process with threads, and
 // Node has many. A failure is thrown as an Error with the fields of SysError: {step, call, errno, target,
 // detail}.
+#include <fcntl.h>
 #include <napi.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "addon/exec_program.h"
 #include "addon/sealed_memfd.h"
@@ -120,6 +122,15 @@ Napi::Value js_snapshot_subvolume(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// [read end, write end] of pipe2(2), close-on-exec.
+Napi::Value js_pipe(const Napi::CallbackInfo& info) {
+  int ends[2];
+  check(::pipe2(ends, O_CLOEXEC), "make a pipe", "pipe2");
+  Napi::Array out = Napi::Array::New(info.Env(), 2);
+  for (uint32_t i = 0; i < 2; i++) out.Set(i, Napi::Number::New(info.Env(), ends[i]));
+  return out;
+}
+
 using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 
 template <Function F>
@@ -145,6 +156,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add<js_pidfd_send_signal>(exports, "pidfdSendSignal");
   add<js_edit_trees>(exports, "editTrees");
   add<js_snapshot_subvolume>(exports, "snapshotSubvolume");
+  add<js_pipe>(exports, "pipe");
   return exports;
 }
 

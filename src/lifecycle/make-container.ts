@@ -7,6 +7,7 @@ import { canHoldUpper, mountOf, readMountTable } from '../host/mount-table.js';
 import { currentText } from '../state/current.js';
 import { type Identity, identityText, readIdentity } from '../state/identity.js';
 import type { ConfigFile, DriverName, Root } from '../state/root.js';
+import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import { driverOf } from '../storage/drivers.js';
 import type { Pin } from '../storage/pin.js';
 import { allotIdentity } from './allot.js';
@@ -28,6 +29,11 @@ export interface Content {
   readonly driver?: DriverName;
   /** The machine that it is again, with ids of its own: nothing in it is made new. */
   readonly machine?: Machine;
+  /** A state with these layers that it has from the beginning on. */
+  readonly snapshot?: {
+    readonly name: string;
+    readonly record: Omit<Snapshot, 'format' | 'driver' | 'layers'>;
+  };
   /** The container whose identity it keeps: that one is moved, not doubled. */
   readonly identityOf?: string;
   /** Config and root are those of a container here. */
@@ -77,7 +83,9 @@ export async function makeContainer(
         flushed.push(writeFlushed(path, text, 0o600, marked));
       });
       await Promise.all(flushed);
-      if (existsSync(ctx.layout.dropInDir(name))) await syncDirectory(ctx.layout.dropInDir(name));
+      for (const dir of [ctx.layout.dropInDir(name), ctx.layout.snapshotDir(name)]) {
+        if (existsSync(dir)) await syncDirectory(dir);
+      }
       fault('create.filled');
       ctx.signal.throwIfAborted();
       await made.source?.place();
@@ -95,8 +103,15 @@ async function fill(ctx: Context, name: string, pin: Pin, content: Content, writ
   const { storage, exec } = parseDefinition(content.config.map(({ name, text }) => ({ file: name, text })));
   const driver = driverOf(storage.driver ?? content.driver ?? suitingDriver(ctx));
   const pool = storage.pool === undefined ? {} : { pool: storage.pool };
-  const root = await driver.grow({ store, pin, trees: treeTools(ctx), ...pool }, content.layers);
+  const context = { store, pin, trees: treeTools(ctx), ...pool };
+  const root = await driver.grow(context, content.layers);
   write(ctx.layout.currentFile(name), currentText(root));
+  if (content.snapshot) {
+    // A snapshot of the root where other trees are made of such only: what came from outside is in no pool.
+    const { layers } = root.driver === 'lvm-thin' ? await driver.seal(context, root) : content;
+    const snapshots = new Snapshots(ctx.layout.snapshotDir(name), name);
+    snapshots.put(write, content.snapshot.name, { ...content.snapshot.record, driver: root.driver, layers });
+  }
   if (content.identityOf === undefined && content.machine === undefined) {
     const hostname = exec.hostname ?? name;
     await freshenRoot(ctx, name, identity, { hostname, root, compiled: content.isClone ?? false });

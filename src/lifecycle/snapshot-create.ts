@@ -1,5 +1,6 @@
 import { type AtomicWrites, withWrites } from '../base/atomic-file.js';
 import { fault } from '../base/fault.js';
+import { randomUuid } from '../base/random.js';
 import { currentText, readCurrent } from '../state/current.js';
 import type { DriverName } from '../state/root.js';
 import { Snapshots } from '../state/snapshot.js';
@@ -50,7 +51,7 @@ export async function takeSnapshot(
       const config = readConfig(ctx, name);
       snapshots.stage(writes, snapshot, {
         ...{ driver, layers, config, createdMs: Date.now(), by: options.by ?? 'manual' },
-        ...{ running, frozenMs, copiedBytes },
+        ...{ running, frozenMs, copiedBytes, uuid: randomUuid() },
       });
       await state.place();
       fault('snapshot.unnamed');

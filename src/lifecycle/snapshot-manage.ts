@@ -18,6 +18,8 @@ export interface SnapshotInfo {
   readonly copiedBytes: number;
   readonly driver: Snapshot['driver'];
   readonly layers: readonly string[];
+  /** The same on every host that has received it; null in snapshots of an older tsct. */
+  readonly uuid: string | null;
 }
 
 /** The snapshots of a container, oldest first. @throws TSCT_NO_CONTAINER (exit 3), TSCT_DAMAGED_RECORD. */
@@ -34,6 +36,7 @@ export async function listSnapshots(ctx: Context, name: string): Promise<Snapsho
     copiedBytes: record.copiedBytes,
     driver: record.driver,
     layers: record.layers,
+    uuid: record.uuid ?? null,
   }));
 }
 

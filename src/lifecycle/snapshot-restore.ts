@@ -1,6 +1,7 @@
 import { withWrites } from '../base/atomic-file.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
+import { randomUuid } from '../base/random.js';
 import { currentText, readCurrent } from '../state/current.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import { driverOf } from '../storage/drivers.js';
@@ -20,6 +21,8 @@ export interface RestoreOptions {
   readonly stop?: boolean;
   /** Do not keep the present state as a snapshot. */
   readonly discard?: boolean;
+  /** The same when it is so; asked once nobody can change that state any more. */
+  readonly discardIf?: () => Promise<boolean>;
 }
 
 export interface Restored {
@@ -48,13 +51,16 @@ export async function restoreSnapshot(
     withLock(ctx, name, async () => {
       ctx.store.need(name);
       await needStopped(ctx, name);
-      return replaceRoot(ctx, name, await snapshots.need(snapshot), options.discard ?? false);
+      const discard = options.discard ?? (await options.discardIf?.()) ?? false;
+      return replaceRoot(ctx, name, await snapshots.need(snapshot), discard);
     });
-  const kept = await (options.discard ? imageContext(ctx).store.sweepAfter(replace) : replace());
+  const sweeps = options.discard || options.discardIf;
+  const kept = await (sweeps ? imageContext(ctx).store.sweepAfter(replace) : replace());
   return { name, snapshot, kept };
 }
 
-async function needStopped(ctx: Context, name: string): Promise<void> {
+/** @throws TSCT_RUNNING (exit 4). */
+export async function needStopped(ctx: Context, name: string): Promise<void> {
   const observed = await observe(ctx, name);
   if (observed.status) {
     throw new TsctError('TSCT_RUNNING', `cannot restore ${name}: it is running`, {
@@ -109,7 +115,7 @@ async function describeBefore(
     name: free,
     snapshot: {
       ...{ format: 1, driver, layers, config, createdMs, by: 'restore' },
-      ...{ running: false, frozenMs: 0, copiedBytes: 0 },
+      ...{ running: false, frozenMs: 0, copiedBytes: 0, uuid: randomUuid() },
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { HostPath } from '../base/paths.js';
 import { randomUuid } from '../base/random.js';
-import { RecordReader } from './record.js';
+import { isUuid, RecordReader } from './record.js';
 
 export const IDENTITY_FORMAT = 1;
 /** Ids of one container: what systemd-nspawn -U and a stock system (nobody is 65534) need. */
@@ -43,11 +43,7 @@ export async function readIdentity(path: HostPath): Promise<Identity> {
   const record = await RecordReader.open(path, IDENTITY_FORMAT);
   return {
     format: IDENTITY_FORMAT,
-    uuid: record.need(
-      'uuid',
-      (v): v is string => typeof v === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(v),
-      'a uuid',
-    ),
+    uuid: record.need('uuid', isUuid, 'a uuid'),
     idBase: record.need(
       'idBase',
       (v): v is number => Number.isSafeInteger(v) && (v as number) > 0 && (v as number) < 2 ** 32 - ID_COUNT,

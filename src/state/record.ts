@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
 
+/** RFC 4122 text form, as the kernel and Node write it. */
+export function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
+}
+
 /** The fields of a JSON record of ours, each read with a check: a damaged file is an error, never `undefined`. */
 export class RecordReader {
   private constructor(

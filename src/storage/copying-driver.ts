@@ -36,6 +36,15 @@ function copyingDriver(name: DriverName, { duplicate, live }: Copying): Driver {
 
     lend: async (_, root) => ({ layers: [root.upper], root }),
 
+    // Onto a copy, and not a copy of all of it with the delta: what did not change stays shared.
+    async extend(ctx, layers, lay) {
+      const id = await duplicate(ctx, layers, false);
+      const [tree = ''] = await ctx.store.present([id]);
+      await lay(tree, 'onto');
+      await ctx.trees.sync(tree);
+      return [id];
+    },
+
     asLayers: (root) => [root.upper],
 
     async capture(ctx, root, freeze) {

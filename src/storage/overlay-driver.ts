@@ -24,6 +24,14 @@ export const overlayDriver: Driver = {
   // Its upper would be a lower layer of the other root and written to: not allowed (overlayfs.rst).
   lend: seal,
 
+  async extend(ctx, layers, lay) {
+    await ctx.store.present(layers);
+    const id = await ctx.store.addEmpty(ctx.pin);
+    await lay(ctx.store.tree(id), 'into');
+    await ctx.trees.sync(ctx.store.tree(id));
+    return keepLow(ctx, [...layers, id]);
+  },
+
   asLayers: (root) => [...root.layers, root.upper],
 
   async capture(ctx, root, freeze) {

@@ -35,6 +35,8 @@ export interface Addon {
   openat2InRoot(rootFd: number, path: string, flags: number): number;
   /** pidfd_open(2): a handle on a process that no other process can ever take over. Close it. */
   pidfdOpen(pid: number): number;
+  /** pipe2(2), close-on-exec, for two programs to talk without us in between. Close both. */
+  pipe(): readonly [read: number, write: number];
   /** pidfd_send_signal(2). @param signal number; 0 only asks whether the process is there (ESRCH). */
   pidfdSendSignal(pidfd: number, signal: number): void;
   /**
@@ -96,6 +98,7 @@ function wrap(native: NativeExports): Addon {
     pidfdOpen: (pid) => wording(() => native.pidfdOpen(pid)),
     editTrees: (trees, edits) => wording(() => native.editTrees(trees, edits)),
     snapshotSubvolume: (from, to) => wording(() => native.snapshotSubvolume(from, to)),
+    pipe: () => wording(() => native.pipe()),
     pidfdSendSignal: (pidfd, signal) => wording(() => native.pidfdSendSignal(pidfd, signal)),
   };
 }
