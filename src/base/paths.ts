@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { sha256 } from './sha256.js';
+import { sha256 } from './digest.js';
 
 declare const hostPath: unique symbol;
 declare const containerPath: unique symbol;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
+import { sha256 } from '../base/digest.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
-import { sha256 } from '../base/sha256.js';
 import { readOptional } from './optional-file.js';
 
 /**
