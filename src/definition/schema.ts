@@ -114,7 +114,7 @@ const storage = {
   }),
   Volatile: oneOr('volatile', parseChoice('no', 'yes', 'state', 'overlay'), 'no', {
     syntax: 'no|yes|state|overlay',
-    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only (a systemd inside then asks for its settings on the console, unless Exec.Parameters= has systemd.firstboot=no); state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host (or SizeMax=); it counts as memory of the container.',
+    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only (a systemd inside then asks for its settings on the console, unless Exec.Parameters= has systemd.firstboot=no); state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host (or SizeMax=); it counts as memory of the container. On kernels before 6.6 what overlay writes goes to disk instead, where SizeMax= cannot bound it; it is gone with the run all the same.',
   }),
 };
 
