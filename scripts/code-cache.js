@@ -19,10 +19,15 @@ for (const line of [
   create('y'), // from the cached image
   'list',
   'info x',
+  'snapshot create x s',
+  'snapshot list x',
+  'snapshot restore x@s',
+  'clone x z',
+  'snapshot delete x@s',
   'start x --dry-run --json',
   'exec x -- true',
   'stop x',
-  'destroy -f x y',
+  'destroy -f x y z',
   'start x',
 ]) {
   process.argv.splice(2, process.argv.length, ...line.split(' '));

@@ -2,11 +2,15 @@
 // results out. Nothing here enters a namespace: setns(2) and unshare(2) refuse a process with threads, and
 // Node has many. A failure is thrown as an Error with the fields of SysError: {step, call, errno, target,
 // detail}.
+#include <fcntl.h>
 #include <napi.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "addon/exec_program.h"
 #include "addon/sealed_memfd.h"
+#include "copy/subvolume.h"
+#include "setup/tree.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -89,6 +93,44 @@ Napi::Value js_pidfd_send_signal(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// [{path, content, mode, when?}]: files that are written, the only edits that need no mount.
+std::vector<FileEdit> to_edits(const Napi::Value& value, const char* step) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), "an array was expected");
+  Napi::Array array = value.As<Napi::Array>();
+  std::vector<FileEdit> out;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    Napi::Object from = array.Get(i).As<Napi::Object>();
+    FileEdit& to = out.emplace_back();
+    to.path = to_string(from.Get("path"), step);
+    to.content = from.Get("content").ToString().Utf8Value();
+    to.mode = from.Get("mode").ToNumber().Uint32Value();
+    const bool exists = from.Has("when") && to_string(from.Get("when"), step) == "exists";
+    to.when = exists ? FileEdit::When::kExists : FileEdit::When::kAlways;
+  }
+  return out;
+}
+
+Napi::Value js_edit_trees(const Napi::CallbackInfo& info) {
+  constexpr const char* kStep = "edit file in root";
+  bool done = edit_trees(to_strings(info[0], kStep), to_edits(info[1], kStep));
+  return Napi::Boolean::New(info.Env(), done);
+}
+
+Napi::Value js_snapshot_subvolume(const Napi::CallbackInfo& info) {
+  constexpr const char* kStep = "snapshot subvolume";
+  copy::snapshot_subvolume(to_string(info[0], kStep), to_string(info[1], kStep), false);
+  return info.Env().Undefined();
+}
+
+// [read end, write end] of pipe2(2), close-on-exec.
+Napi::Value js_pipe(const Napi::CallbackInfo& info) {
+  int ends[2];
+  check(::pipe2(ends, O_CLOEXEC), "make a pipe", "pipe2");
+  Napi::Array out = Napi::Array::New(info.Env(), 2);
+  for (uint32_t i = 0; i < 2; i++) out.Set(i, Napi::Number::New(info.Env(), ends[i]));
+  return out;
+}
+
 using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 
 template <Function F>
@@ -112,6 +154,9 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add<js_openat2_in_root>(exports, "openat2InRoot");
   add<js_pidfd_open>(exports, "pidfdOpen");
   add<js_pidfd_send_signal>(exports, "pidfdSendSignal");
+  add<js_edit_trees>(exports, "editTrees");
+  add<js_snapshot_subvolume>(exports, "snapshotSubvolume");
+  add<js_pipe>(exports, "pipe");
   return exports;
 }
 

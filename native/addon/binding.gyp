@@ -6,6 +6,10 @@
         "addon.cc",
         "exec_program.cc",
         "sealed_memfd.cc",
+        "../copy/faults.cc",
+        "../copy/subvolume.cc",
+        "../setup/file_edits.cc",
+        "../setup/stack_edits.cc",
         "../sys/error.cc",
         "../sys/file.cc"
       ],

@@ -1,6 +1,7 @@
 // tree -> an export, whose layout import.cc tells.
 #include <string>
 
+#include "archive/changes.h"
 #include "archive/jobs.h"
 #include "archive/sha256.h"
 #include "archive/tar_writer.h"
@@ -21,9 +22,18 @@ void export_tree(const ExportJob& job, Report& report) {
       },
       0, report);
   tar.put_text(std::string(kManifestName), job.manifest);
-  walk(job.from_fd, report, [&](const Found& found) {
-    tar.put(found, [](const std::string& path) { return path.empty() ? "rootfs" : "rootfs/" + path; });
-  });
+  auto name_of = [](const std::string& path) { return path.empty() ? "rootfs" : "rootfs/" + path; };
+  if (job.changes_fd < 0) {
+    walk(job.from_fd, report, [&](const Found& found) { tar.put(found, name_of); });
+  } else {
+    auto gone = [&](const std::string& path) { tar.put_whiteout(name_of(path)); };
+    auto put = [&](const Found& found) {
+      // What had its name before must go, even though it does not come.
+      if (found.entry.is(S_IFSOCK)) gone(found.entry.path);
+      tar.put(found, name_of);
+    };
+    walk_changes(job.from_fd, job.changes_fd, put, gone);
+  }
   std::string checksums = "{\"format\":1,\"sha256\":\"" + digest.fork().hex() +
                           "\",\"bytes\":" + std::to_string(bytes) +
                           ",\"entries\":" + std::to_string(report.entries()) + "}\n";

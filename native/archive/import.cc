@@ -1,12 +1,15 @@
 // An export -> tree. An export is a tar stream of, in this order
 //   tsct/manifest.json    what it is; printed at once, so that who asked can stop here
-//   rootfs, rootfs/...    the tree
+//   rootfs, rootfs/...    the tree; of a delta what was added or changed, and whiteouts for what is gone
 //   tsct/checksums.json   SHA-256 of every byte before it; nothing follows
+#include <fcntl.h>
+
 #include <cstdio>
 
 #include "archive/jobs.h"
 #include "archive/put_entry.h"
 #include "sys/error_line.h"
+#include "sys/file.h"
 
 namespace tsct::archive {
 
@@ -52,12 +55,31 @@ void read_tree(TarReader& tar, TreeWriter& writer, Report& report) {
   }
 }
 
+struct Target {
+  UniqueFd fd;
+  TreeWriter::Existing existing;
+};
+
+Target ask(int fd) {
+  std::string line = read_fd(fd, "ask where to", "caller");
+  if (line.ends_with('\n')) line.pop_back();
+  const bool onto = line.starts_with("onto ");
+  if (!onto && !line.starts_with("into ")) refuse("ask where to", "caller", "it does not say");
+  const std::string path = line.substr(5);
+  UniqueFd target(
+      check(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open directory", "open", path));
+  return {std::move(target), onto ? TreeWriter::Existing::Change : TreeWriter::Existing::Ours};
+}
+
 }  // namespace
 
 std::string import_tree(const ImportJob& job, Report& report) {
-  TreeWriter writer(job.into_fd, report, TreeWriter::Privileges::Keep);
   TarReader tar(job.input_fd, report);
   read_manifest(tar);
+  Target target{UniqueFd(), TreeWriter::Existing::Ours};
+  if (job.ask_fd >= 0) target = ask(job.ask_fd);
+  TreeWriter writer(target.fd ? target.fd.get() : job.into_fd, report, TreeWriter::Privileges::Keep,
+                    target.existing);
   read_tree(tar, writer, report);
   const uint64_t bytes = tar.position();
   const std::string found = tar.digest_before();

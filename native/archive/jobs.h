@@ -37,12 +37,14 @@ struct PackJob {
 };
 void pack(const PackJob& job, Report& report);
 
-// tree -> an export (tar.zst): the manifest, the tree, the checksums.
+// tree -> an export (tar.zst): the manifest, the tree, the checksums. With changes (see changes.h) only those
+// of the tree, as a layer of overlay has them.
 constexpr std::string_view kManifestName = "tsct/manifest.json";
 constexpr std::string_view kChecksumsName = "tsct/checksums.json";
 struct ExportJob {
   int from_fd = -1;
   std::string manifest;
+  int changes_fd = -1;  // none: all of the tree
   int output_fd = 1;
 };
 void export_tree(const ExportJob& job, Report& report);
@@ -52,6 +54,10 @@ void export_tree(const ExportJob& job, Report& report);
 struct ImportJob {
   int input_fd = 0;
   int into_fd = -1;
+  // Unless -1 where to is asked there once the manifest is printed: a line `into PATH`, an empty directory,
+  // or `onto PATH`, a tree which is changed as an overlay of the archive on it would show it. At its end
+  // nothing is done.
+  int ask_fd = -1;
 };
 std::string import_tree(const ImportJob& job, Report& report);
 

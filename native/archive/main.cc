@@ -38,10 +38,14 @@ using namespace tsct::archive;
       "    [--root DIR]              PATH as one sees it whose root DIR is: no link leads out\n"
       "    [--no-tree]               a directory is refused\n"
       "  export DIR                  DIR as an export (tar.zst) to stdout, its manifest from fd 3; summary "
-      "on fd 4\n"
+      "on stderr\n"
+      "    [--changes]               only what `tsct-copy diff --delta` says on fd 4\n"
       "  survey DIR                  notes for mend to stdout: what restic would lose of DIR\n"
       "  mend DIR                    DIR put right by notes from stdin\n"
-      "  import --into DIR [FILE]    an export from FILE or stdin; prints manifest, checksums, summary\n",
+      "  import --into DIR [FILE]    an export from FILE or stdin; prints manifest, checksums, summary\n"
+      "  import --ask [FILE]         the same; after the manifest fd 3 says `into DIR`, or `onto DIR` for a "
+      "tree to "
+      "change\n",
       stderr);
   exit(2);
 }
@@ -52,6 +56,8 @@ struct Options {
   pid_t parent = 0;
   bool drop_privileges = false;
   bool no_tree = false;
+  bool ask = false;
+  bool changes = false;
   std::string into, target, as, root;
   std::vector<std::string> words;
 };
@@ -69,7 +75,8 @@ Options parse(int argc, char** argv) {
       {"parent", required_argument, nullptr, 'P'},      {"drop-privileges", no_argument, nullptr, 'd'},
       {"into", required_argument, nullptr, 'i'},        {"target", required_argument, nullptr, 't'},
       {"as", required_argument, nullptr, 'a'},          {"root", required_argument, nullptr, 'r'},
-      {"no-tree", no_argument, nullptr, 'n'},           {nullptr, 0, nullptr, 0},
+      {"no-tree", no_argument, nullptr, 'n'},           {"ask", no_argument, nullptr, 'q'},
+      {"changes", no_argument, nullptr, 'c'},           {nullptr, 0, nullptr, 0},
   };
   Options options;
   for (int c; (c = getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
@@ -91,6 +98,10 @@ Options parse(int argc, char** argv) {
       options.root = optarg;
     else if (c == 'n')
       options.no_tree = true;
+    else if (c == 'q')
+      options.ask = true;
+    else if (c == 'c')
+      options.changes = true;
     else
       usage();
   }
@@ -187,7 +198,7 @@ void run_pack(const Options& options, Report& report) {
 void run_export(const Options& options, Report& report) {
   if (options.words.size() != 2) usage();
   UniqueFd from = open_directory(options.words[1]);
-  export_tree({from.get(), read_fd(3, "read manifest", "fd 3"), 1}, report);
+  export_tree({from.get(), read_fd(3, "read manifest", "fd 3"), options.changes ? 4 : -1, 1}, report);
   report.print("", stderr);
 }
 
@@ -200,12 +211,12 @@ void run_mend(const Options& options, Report& report) {
 }
 
 void run_import(const Options& options, Report& report) {
-  if (options.words.size() > 2 || options.into.empty()) usage();
-  UniqueFd input, into = open_directory(options.into);
+  if (options.words.size() > 2 || options.into.empty() != options.ask) usage();
+  UniqueFd input, into = options.ask ? UniqueFd() : open_directory(options.into);
   if (options.words.size() == 2)
     input.reset(check(::open(options.words[1].c_str(), O_RDONLY | O_CLOEXEC), "open archive", "open",
                       options.words[1]));
-  std::string id = import_tree({input ? input.get() : 0, into.get()}, report);
+  std::string id = import_tree({input ? input.get() : 0, into.get(), options.ask ? 3 : -1}, report);
   report.print(id);
 }
 

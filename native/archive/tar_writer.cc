@@ -145,6 +145,18 @@ void TarWriter::put_hole(int64_t size, const std::string& path) {
   }
 }
 
+void TarWriter::put_whiteout(const std::string& name) {
+  Entry entry;
+  entry.mode = S_IFCHR;
+  report_.count_entry(entry);
+  RawEntry raw = new_entry();
+  archive_entry_set_pathname(raw.get(), name.c_str());
+  archive_entry_set_mode(raw.get(), entry.mode);
+  archive_entry_set_rdev(raw.get(), 0);
+  archive_entry_set_mtime(raw.get(), 0, 0);
+  put_header(raw.get(), name);
+}
+
 void TarWriter::put_text(const std::string& name, std::string_view text) {
   RawEntry raw = new_entry();
   archive_entry_set_pathname(raw.get(), name.c_str());

@@ -24,6 +24,9 @@ class TarWriter {
 
   // What was found on a walk; `name_of` gives its name in the stream, and that of what it is a hard link to.
   void put(const Found& found, const std::function<std::string(const std::string&)>& name_of);
+  // That there is nothing of this name any more, as overlay says it: a character device 0:0 (overlayfs.rst,
+  // "Whiteouts and opaque directories").
+  void put_whiteout(const std::string& name);
   // A small file of root's.
   void put_text(const std::string& name, std::string_view text);
   // The end mark.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "archive/xattrs.h"
+#include "copy/remove.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
 
@@ -55,6 +56,11 @@ bool TreeWriter::make_room(const Place& place, const std::string& path, bool kee
     if (keep_directory) return false;
     // A file descriptor of the directory may be the cached one.
     cached_.reset();
+    if (changes_) {
+      const auto folder = std::make_shared<copy::Place>(nullptr, "");
+      copy::remove_at(place.directory->get(), {folder, place.leaf.c_str()});
+      return true;
+    }
     if (::unlinkat(place.directory->get(), place.leaf.c_str(), AT_REMOVEDIR) < 0) {
       if (errno == ENOTEMPTY)
         refuse("make entry", path, "a directory that is not empty has this name", errno);
@@ -113,9 +119,21 @@ void TreeWriter::make_directory(const Entry& entry) {
       if (errno != EEXIST) fail("make directory", "mkdirat", entry.path);
       if (make_room(at, entry.path, true))
         check(::mkdirat(at.directory->get(), at.leaf.c_str(), 0700), "make directory", "mkdirat", entry.path);
+      else if (changes_)
+        keep_directory(entry);
     }
+  } else if (changes_) {
+    keep_directory(entry);
   }
   directories_.push_back(entry);
+}
+
+// What is made in it from here on must not get a group or an ACL from it.
+void TreeWriter::keep_directory(const Entry& entry) {
+  UniqueFd fd = open_directory(entry.path, O_RDONLY);
+  check(fd.get(), "open directory", "openat2", entry.path);
+  remove_xattrs(fd.get(), entry.path);
+  check(::fchmod(fd.get(), 0700), "set mode", "fchmod", entry.path);
 }
 
 void TreeWriter::make_symlink(const Entry& entry) {
@@ -156,6 +174,10 @@ void TreeWriter::make_hardlink(const Entry& entry) {
 
 void TreeWriter::make_node(const Entry& entry) {
   const bool device = entry.is(S_IFCHR) || entry.is(S_IFBLK);
+  if (changes_ && entry.is(S_IFCHR) && entry.device == 0) {
+    make_room(place(entry.path), entry.path, false);
+    return;
+  }
   if (device && privileges_ == Privileges::Drop) return report_.strip("device node");
   Place at = place(entry.path);
   const int dir = at.directory->get();

@@ -16,9 +16,13 @@ class TreeWriter {
  public:
   // Who the tree is for: the host's own tree must not get set-id bits, capabilities or nodes of a guest.
   enum class Privileges { Keep, Drop };
+  // What is there before: nothing but what earlier entries made, or a tree that is changed by a delta. There
+  // directories give way with all that is in them, a whiteout removes, and what is not told of an object is
+  // not so any more.
+  enum class Existing { Ours, Change };
 
-  TreeWriter(int root_fd, Report& report, Privileges privileges)
-      : root_fd_(root_fd), report_(report), privileges_(privileges) {}
+  TreeWriter(int root_fd, Report& report, Privileges privileges, Existing existing = Existing::Ours)
+      : root_fd_(root_fd), report_(report), privileges_(privileges), changes_(existing == Existing::Change) {}
 
   // Directory in which `path` is made, and its last component. Parents that are missing are made, 0755 root.
   struct Place {
@@ -41,6 +45,7 @@ class TreeWriter {
 
  private:
   void make_directory(const Entry& entry);
+  void keep_directory(const Entry& entry);
   void make_symlink(const Entry& entry);
   void make_hardlink(const Entry& entry);
   void make_node(const Entry& entry);
@@ -52,6 +57,7 @@ class TreeWriter {
   const int root_fd_;
   Report& report_;
   const Privileges privileges_;
+  const bool changes_;
   std::string cached_path_;
   std::shared_ptr<UniqueFd> cached_;
   std::vector<Entry> directories_;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 
 #include "sys/error.h"
 
@@ -17,9 +16,6 @@ namespace {
 struct Status {
   Found found;
   uint64_t mount = 0;
-  uint64_t inode = 0;
-  uint64_t device = 0;
-  uint32_t links = 0;
 };
 
 timespec time_of(const statx_timestamp& t) {
@@ -52,9 +48,9 @@ Status status_of(const std::shared_ptr<UniqueFd>& parent, const std::string& nam
     entry.target.resize(static_cast<size_t>(check(n, "read link", "readlinkat", path)));
   }
   status.mount = sx.stx_mnt_id;
-  status.inode = sx.stx_ino;
-  status.device = makedev(sx.stx_dev_major, sx.stx_dev_minor);
-  status.links = sx.stx_nlink;
+  found.inode = sx.stx_ino;
+  found.device = makedev(sx.stx_dev_major, sx.stx_dev_minor);
+  found.links = sx.stx_nlink;
   return status;
 }
 
@@ -77,12 +73,7 @@ class Walker {
       std::string child = path.empty() ? name : path + '/' + name;
       Status status = status_of(directory, name, child);
       Entry& entry = status.found.entry;
-      if (status.links > 1 && !entry.is(S_IFDIR)) {
-        auto [first, fresh] = linked_.try_emplace({status.device, status.inode}, child, status.links);
-        if (!fresh) entry.hardlink = first->second.first;
-        // After its last name nobody asks again: what is remembered stays small.
-        if (--first->second.second == 0) linked_.erase(first);
-      }
+      links_.look_up(status.found);
       bool covered = status.mount != mount_;
       // A file that another one is mounted over cannot be read from here: left out. A directory stays, empty.
       if (covered) report_.skip_mount(child);
@@ -113,10 +104,18 @@ class Walker {
   Report& report_;
   const std::function<void(const Found&)>& visit_;
   uint64_t mount_ = 0;
-  std::map<std::pair<uint64_t, uint64_t>, std::pair<std::string, uint32_t>> linked_;  // path, names to come
+  LinkTable links_;
 };
 
 }  // namespace
+
+void LinkTable::look_up(Found& found) {
+  if (found.links < 2 || found.entry.is(S_IFDIR)) return;
+  auto [first, fresh] = first_.try_emplace({found.device, found.inode}, found.entry.path, found.links);
+  if (!fresh) found.entry.hardlink = first->second.first;
+  // After its last name nobody asks again: what is remembered stays small.
+  if (--first->second.second == 0) first_.erase(first);
+}
 
 void walk(int root_fd, Report& report, const std::function<void(const Found&)>& visit) {
   Walker(report, visit).run(root_fd);

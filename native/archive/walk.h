@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,18 @@ struct Found {
   std::shared_ptr<UniqueFd> parent;  // directory that holds it
   std::string name;                  // in there; "." for the tree itself
   bool sparse = false;               // fewer blocks than bytes
+  uint64_t device = 0, inode = 0;
+  uint32_t links = 0;
+};
+
+// Tells the second and later names of a file from its first one.
+class LinkTable {
+ public:
+  // Sets `hardlink` of what is another name of what was seen before.
+  void look_up(Found& found);
+
+ private:
+  std::map<std::pair<uint64_t, uint64_t>, std::pair<std::string, uint32_t>> first_;  // path, names to come
 };
 
 // Visits a tree: a directory before what is in it, names in byte order, so that the same tree is always told

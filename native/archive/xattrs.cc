@@ -60,6 +60,15 @@ void remove_other_xattrs(int fd, const std::string& path, Report& report) {
   }
 }
 
+void remove_xattrs(int fd, const std::string& path) {
+  const std::string names = list_xattrs(fd, path);
+  for (size_t at = 0; at < names.size(); at += strlen(&names[at]) + 1) {
+    const char* name = &names[at];
+    if (allowed_xattr(name) && ::fremovexattr(fd, name) < 0 && errno != ENODATA)
+      fail(std::string("take attribute ") + name + " away", "fremovexattr", path);
+  }
+}
+
 void write_xattrs(int fd, const Entry& entry, Report& report) {
   for (const Xattr& xattr : entry.xattrs) {
     if (!allowed_xattr(xattr.name)) {

@@ -25,6 +25,9 @@ std::vector<Xattr> read_xattrs(int fd, const std::string& path, Report& report);
 // Takes those that do not pass away; they are counted.
 void remove_other_xattrs(int fd, const std::string& path, Report& report);
 
+// Takes those that pass away.
+void remove_xattrs(int fd, const std::string& path);
+
 // Sets them on an open file. A file system that has no such attributes is counted, not an error.
 void write_xattrs(int fd, const Entry& entry, Report& report);
 

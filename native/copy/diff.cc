@@ -1,6 +1,9 @@
 // What differs between two stacks of trees, each as overlay with userxattr shows it. Only directories that
 // are not the same inodes on both sides are read, and of those only the trees that the two do not have in
 // common: the cost is that of what differs, not of the whole.
+//
+// For a delta (Telling::Delta) every difference that a copy would have counts, times and what is one file
+// under several names too; the form is read by archive/changes.cc.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -8,6 +11,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -40,19 +44,43 @@ bool same_inode(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+using Inode = std::pair<dev_t, ino_t>;
+
+Inode inode_of(const struct stat& st) {
+  return {st.st_dev, st.st_ino};
+}
+
 bool is_opaque(int directory) {
   char value;
   return ::fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
+bool same_time(const timespec& a, const timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+// A file of a btrfs subvolume or thin volume and of a snapshot of it, untouched since: whoever changes a file
+// sets its ctime, and whoever gets a number again a newer one (writes are held for longer than a tick of the
+// clock while a snapshot is taken).
+bool is_snapshot_of(const struct stat& a, const struct stat& b) {
+  return a.st_dev != b.st_dev && a.st_ino == b.st_ino && same_time(a.st_ctim, b.st_ctim);
+}
+
 class Diff {
  public:
-  Diff() : buffer_(std::make_unique<char[]>(2 * kHalf)), root_(std::make_shared<Place>()) {}
+  explicit Diff(Telling telling)
+      : exact_(telling == Telling::Delta),
+        buffer_(std::make_unique<char[]>(2 * kHalf)),
+        root_(std::make_shared<Place>()) {}
 
   void run(const Merged& a, const Merged& b) {
     Shown left = root(a), right = root(b);
-    if (!same_inode(left.st, right.st) && differs(left, ".", right)) tell("changed");
+    // A delta always has the root.
+    if (!exact_ && !same_inode(left.st, right.st) && differs(left, ".", right)) tell("changed");
     compare(a, b);
+    if (!exact_) return;
+    complete_links(b);
+    say('.', "");
   }
 
  private:
@@ -127,6 +155,7 @@ class Diff {
         for (size_t n = 0; n < listing.names.size(); n++) due.insert(listing.name(n));
       }
     }
+    if (exact_) return compare_in_order(a, due, b);
     for (auto at = due.begin(); at != due.end(); at = due.erase(at)) {
       const bool inside = at->ends_with('/');
       const std::string name = inside ? at->substr(0, at->size() - 1) : *at;
@@ -144,26 +173,71 @@ class Diff {
     }
   }
 
+  // A directory, then at once what is in it; nothing of what is in one that is gone.
+  void compare_in_order(const Merged& a, std::set<std::string>& due, const Merged& b) {
+    for (auto at = due.begin(); at != due.end(); at = due.erase(at)) {
+      Shown left = find(a, at->c_str()), right = find(b, at->c_str());
+      const size_t length = path_.size();
+      path_ += *at;
+      judge(left, at->c_str(), right);
+      path_ += '/';
+      if (!right.directories.empty()) compare(left.directories, right.directories);
+      path_.resize(length);
+    }
+  }
+
   void judge(const Shown& a, const char* name, const Shown& b) {
+    if (completing_) return link(b);
     if (!a.there && !b.there) return;
     if (!a.there)
       tell("added");
     else if (!b.there)
       tell("deleted");
-    else if (!same_inode(a.st, b.st) && differs(a, name, b))
+    else if (!same_inode(a.st, b.st) && (differs(a, name, b) || linked_otherwise(a.st, b.st)))
       tell("changed");
+    else
+      return;
+    if (!exact_ || !b.there || S_ISDIR(b.st.st_mode) || b.st.st_nlink < 2) return;
+    auto group = told_.try_emplace(inode_of(b.st)).first;
+    group->second.insert(path_);
+    if (group->second.size() == b.st.st_nlink) told_.erase(group);
+  }
+
+  // Two names that are one file on one side and two files, each with as many names, on the other.
+  bool linked_otherwise(const struct stat& a, const struct stat& b) {
+    if (!exact_ || S_ISDIR(b.st_mode) || b.st_nlink < 2) return false;
+    return pairs_[0].try_emplace(inode_of(a), inode_of(b)).first->second != inode_of(b) ||
+           pairs_[1].try_emplace(inode_of(b), inode_of(a)).first->second != inode_of(a);
+  }
+
+  // All names of a file are told, or none: the rest of them is looked for in the whole of the second stack.
+  // There is one after a restore of what was there before a layer made two files of two names.
+  void complete_links(const Merged& b) {
+    if (told_.empty()) return;
+    completing_ = true;
+    compare({}, b);
+  }
+
+  void link(const Shown& b) {
+    if (!b.there || S_ISDIR(b.st.st_mode) || b.st.st_nlink < 2) return;
+    auto group = told_.find(inode_of(b.st));
+    if (group != told_.end() && !group->second.contains(path_)) say('+', path_);
   }
 
   bool differs(const Shown& a, const char* name, const Shown& b) {
+    if (exact_ && is_snapshot_of(a.st, b.st)) return false;
+    if (exact_ && !same_time(a.st.st_mtim, b.st.st_mtim)) return true;
+    if (exact_ && !S_ISDIR(a.st.st_mode) && a.st.st_nlink != b.st.st_nlink) return true;
     if (a.st.st_mode != b.st.st_mode || a.st.st_uid != b.st.st_uid || a.st.st_gid != b.st.st_gid) return true;
     if (S_ISLNK(a.st.st_mode)) return target(a.in, name) != target(b.in, name);
     if (S_ISREG(a.st.st_mode) && a.st.st_size != b.st.st_size) return true;
     if ((S_ISCHR(a.st.st_mode) || S_ISBLK(a.st.st_mode)) && a.st.st_rdev != b.st.st_rdev) return true;
     if (attributes_of(a.in, name) != attributes_of(b.in, name)) return true;
     if (!S_ISREG(a.st.st_mode)) return false;
-    // Written to in the same nanosecond: the content is taken to be the same, as rsync does.
-    if (a.st.st_mtim.tv_sec == b.st.st_mtim.tv_sec && a.st.st_mtim.tv_nsec == b.st.st_mtim.tv_nsec)
-      return false;
+    // Written to in the same nanosecond: the content is taken to be the same, as rsync does. Not when the
+    // other side is to get what differs: builds that can be repeated give files of two versions the same
+    // time.
+    if (!exact_ && same_time(a.st.st_mtim, b.st.st_mtim)) return false;
     return content_differs(a.in, name, b.in);
   }
 
@@ -199,17 +273,30 @@ class Diff {
   }
 
   void tell(const char* change) {
+    if (exact_) return say(*change == 'd' ? '-' : '+', path_);
     printf("{\"path\":%s,\"change\":\"%s\"}\n", json_string('/' + path_).c_str(), change);
   }
 
+  void say(char kind, const std::string& path) {
+    putchar(kind);
+    if (fwrite(path.c_str(), 1, path.size() + 1, stdout) != path.size() + 1)
+      fail("print differences", "write", "stdout");
+  }
+
+  const bool exact_;
+  bool completing_ = false;
   std::unique_ptr<char[]> buffer_;
   const PlacePtr root_;
+  // Files of the second stack that some of their names, but not all, were told of.
+  std::map<Inode, std::set<std::string>> told_;
+  // Files of several names that are the same but for the inode: of the first stack to the second, and back.
+  std::map<Inode, Inode> pairs_[2];
   std::string path_;  // of what is looked at; of a directory with a slash at the end
 };
 
 }  // namespace
 
-void diff_trees(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+void diff_trees(const std::vector<std::string>& a, const std::vector<std::string>& b, Telling telling) {
   auto open = [](const std::vector<std::string>& trees) {
     Merged stack;
     for (size_t i = trees.size(); i-- > 0;) {
@@ -219,7 +306,7 @@ void diff_trees(const std::vector<std::string>& a, const std::vector<std::string
     return stack;
   };
   Merged left = open(a), right = open(b);
-  Diff().run(left, right);
+  Diff(telling).run(left, right);
   if (fflush(stdout) != 0) fail("print differences", "write", "stdout");
 }
 

@@ -33,7 +33,7 @@ using namespace tsct::copy;
       "empty directory DST\n"
       "  live [--reflink=auto|always|never] SRC DST   one, while SRC is written to: see "
       "live.cc\n"
-      "  diff --a TREE... --b TREE...                          what the second stack shows differently\n"
+      "  diff [--delta] --a TREE... --b TREE...                what the second stack shows differently\n"
       "  remove PATH...                                        trees, files, btrfs subvolumes\n"
       "  subvolume create PATH                                 btrfs\n"
       "  subvolume snapshot [--readonly] SRC DST\n"
@@ -83,8 +83,11 @@ Options parse(int argc, char** argv) {
 int run_diff(int argc, char** argv) {
   std::vector<std::string> stacks[2];
   std::vector<std::string>* stack = nullptr;
+  Telling telling = Telling::Lines;
   for (int i = 2; i < argc; i++) {
-    if (strcmp(argv[i], "--a") == 0)
+    if (strcmp(argv[i], "--delta") == 0)
+      telling = Telling::Delta;
+    else if (strcmp(argv[i], "--a") == 0)
       stack = &stacks[0];
     else if (strcmp(argv[i], "--b") == 0)
       stack = &stacks[1];
@@ -94,7 +97,7 @@ int run_diff(int argc, char** argv) {
       stack->push_back(argv[i]);
   }
   if (stacks[0].empty() || stacks[1].empty()) usage();
-  diff_trees(stacks[0], stacks[1]);
+  diff_trees(stacks[0], stacks[1], telling);
   return 0;
 }
 

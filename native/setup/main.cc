@@ -33,6 +33,14 @@ void print_error(const SysError& e) {
   fputs(text.c_str(), stderr);
 }
 
+bool edit_stack(const RootfsPlan& rootfs, const std::vector<FileEdit>& edits) {
+  if (!rootfs.overlay) return edit_trees({rootfs.path}, edits);
+  if (rootfs.upper != RootfsPlan::Upper::kKept) return false;
+  std::vector<std::string> trees{rootfs.upper_dir + "/tree"};
+  trees.insert(trees.end(), rootfs.layers.rbegin(), rootfs.layers.rend());
+  return edit_trees(trees, edits);
+}
+
 void edit(const LaunchPlan& plan) {
   std::vector<FileEdit> edits = decode_file_edits(read_fd(3, "read edits", "fd 3"));
   if (edit_stack(plan.rootfs, edits)) return;

@@ -138,6 +138,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   to_inner.send(Step::kMapsWritten);
 
   UniqueFd userns = open_user_namespace(pid);
+  place_writes(plan.rootfs);
   if (plan.rootfs.upper == RootfsPlan::Upper::kRun) make_run_upper(plan.rootfs);
   limit_size(plan);
   attach_layers(plan, userns.get());

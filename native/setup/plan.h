@@ -81,7 +81,7 @@ struct RootfsPlan {
   std::vector<std::string> layers;  // lowest first
   // What becomes of what is written: kept in upper_dir, there until the run ends, or in memory only.
   enum class Upper { kKept, kRun, kMemory } upper = Upper::kKept;
-  std::string upper_dir;  // empty: memory
+  std::string upper_dir;  // kMemory: for a kernel whose memory cannot hold it
   bool usr_only = false;  // the root is empty but for /usr, read-only
   std::string path;       // driver dir
   bool readonly = false;

@@ -173,9 +173,10 @@ void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
     rootfs.upper = upper == "run"      ? RootfsPlan::Upper::kRun
                    : upper == "memory" ? RootfsPlan::Upper::kMemory
                                        : RootfsPlan::Upper::kKept;
-    if (upper != "memory") rootfs.upper_dir = r.get<std::string>("upperDir");
+    if (upper != "memory" || r.has("upperDir")) rootfs.upper_dir = r.get<std::string>("upperDir");
     if (r.has("usrOnly")) rootfs.usr_only = r.get<bool>("usrOnly");
-    if (upper == "run" && rootfs.upper_dir.find("/.store/runs/") == std::string::npos)
+    if (upper != "kept" && !rootfs.upper_dir.empty() &&
+        rootfs.upper_dir.find("/.store/runs/") == std::string::npos)
       refuse("decode plan", r.where("upperDir"), "is not where layers of runs are");
     if (rootfs.layers.empty()) refuse("decode plan", r.where("layers"), "is empty");
   } else {

@@ -1,6 +1,8 @@
 // File edits in the root of a stopped container without mounting it: mounting and unmounting an overlay cost
 // some 20 ms each, mostly the kernel's RCU grace periods, and `create` and `clone` need three small files.
 //
+// The add-on does it for a clone, tsct-setup for everybody else.
+//
 // Runs with the host's ids, which are those on disk: trees are owned by 0-based ids. Nobody else writes to
 // the trees meanwhile; what a guest left in them may still be hostile, so no link is followed: where one is
 // in the way, and where an edit would need a whiteout, the root is mounted after all.
@@ -117,15 +119,7 @@ bool carry_out(const FileEdit& edit, const std::vector<std::string>& trees) {
 
 }  // namespace
 
-bool edit_stack(const RootfsPlan& rootfs, const std::vector<FileEdit>& edits) {
-  std::vector<std::string> trees;
-  if (rootfs.overlay) {
-    if (rootfs.upper != RootfsPlan::Upper::kKept) return false;
-    trees.push_back(rootfs.upper_dir + "/tree");
-    trees.insert(trees.end(), rootfs.layers.rbegin(), rootfs.layers.rend());
-  } else {
-    trees.push_back(rootfs.path);
-  }
+bool edit_trees(const std::vector<std::string>& trees, const std::vector<FileEdit>& edits) {
   for (const auto& edit : edits) {
     bool known = edit.op == FileEdit::Op::kWrite &&
                  (edit.when == FileEdit::When::kAlways || edit.when == FileEdit::When::kExists);

@@ -26,9 +26,9 @@ void finish_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts);
 
 // Applies file edits inside a root.
 void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd);
-// The same in the trees of a root that is not mounted; false when it has to be mounted for it: what was done
-// by then does no harm.
-bool edit_stack(const RootfsPlan& rootfs, const std::vector<FileEdit>& edits);
+// The same in the trees of a root that is not mounted, topmost first, which is written to. False when it has
+// to be mounted for it: what was done by then does no harm.
+bool edit_trees(const std::vector<std::string>& trees, const std::vector<FileEdit>& edits);
 // Writes the file of one edit into a directory: beside, then renamed over what is there.
 void write_edit(const FileEdit& edit, int parent, const std::string& name);
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <filesystem>
 #include <memory>
@@ -70,7 +71,21 @@ void copy_links(int image, int root) {
       refuse(kStep, std::string("/") + name, "is a directory of its own and not a link into /usr", EINVAL);
 }
 
+bool memory_holds_attributes() {
+  UniqueFd mount = new_filesystem("tmpfs", "tsct", {}, kStep);
+  std::string path = "/proc/self/fd/" + std::to_string(mount.get());
+  return ::setxattr(path.c_str(), "user.tsct", "", 0, 0) == 0;
+}
+
 }  // namespace
+
+void place_writes(RootfsPlan& rootfs) {
+  if (rootfs.upper != RootfsPlan::Upper::kMemory || rootfs.usr_only || memory_holds_attributes()) return;
+  if (rootfs.limit_by == RootfsPlan::LimitBy::kMemory)
+    refuse(kStep, "tmpfs", "it holds no user attributes, and what is written to disk instead has no limit",
+           ENOTSUP);
+  rootfs.upper = RootfsPlan::Upper::kRun;
+}
 
 void make_run_upper(const RootfsPlan& rootfs) {
   remove_run_upper(rootfs);
@@ -85,7 +100,7 @@ void mount_memory_upper(const LaunchPlan& plan, const std::string& staged) {
 }
 
 void remove_run_upper(const RootfsPlan& rootfs) {
-  if (rootfs.upper != RootfsPlan::Upper::kRun) return;
+  if (rootfs.upper == RootfsPlan::Upper::kKept || rootfs.upper_dir.empty()) return;
   std::error_code error;
   std::filesystem::remove_all(rootfs.upper_dir, error);
   if (!error) return;

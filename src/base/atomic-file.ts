@@ -1,6 +1,21 @@
-import { randomBytes } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
+import {
+  close,
+  closeSync,
+  fchmodSync,
+  fsync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { randomHex } from './random.js';
+
+// Small files are written by calls that do not go through Node's threads, which cost more than the write does. What
+// waits for the disk, fsync(2), goes there: several at once share one commit of the file system's journal.
+const flush = promisify(fsync);
+const closeFile = promisify(close);
 
 /**
  * Writes a file so that a reader, or a crash at any point, sees the old or the new content, never a part:
@@ -12,28 +27,101 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   mode = 0o600,
 ): Promise<void> {
-  const temp = join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
-  const file = await open(temp, 'wx', mode);
+  await withWrites(async (writes) => {
+    writes.stage(path, content, mode);
+    await writes.placeNext();
+    await writes.syncNames();
+  });
+}
+
+/** Several such writes: @returns what `work` does; when it throws, what is staged and not in place goes. */
+export async function withWrites<T>(work: (writes: AtomicWrites) => Promise<T>): Promise<T> {
+  const writes = new AtomicWrites();
   try {
-    await file.writeFile(content);
-    await file.chmod(mode);
-    await file.sync();
-    await file.close();
-    await rename(temp, path);
+    return await work(writes);
+  } finally {
+    writes.discard();
+  }
+}
+
+interface Staged {
+  readonly temp: string;
+  readonly path: string;
+  readonly flushed: Promise<void>;
+}
+
+/**
+ * Files that are replaced one after the other, flushed at once: a commit of the journal costs milliseconds whether it
+ * is for one file or for five.
+ */
+export class AtomicWrites {
+  private staged: Staged[] = [];
+  private readonly changed = new Set<string>();
+
+  /** Writes the content beside its place and begins to flush it, which goes on while other things are done. */
+  stage(path: string, content: string | Uint8Array, mode = 0o600): void {
+    const temp = join(dirname(path), `.${randomHex(6)}.tmp`);
+    this.staged.push({ temp, path, flushed: writeFlushed(temp, content, mode) });
+  }
+
+  /** Puts the file in place that was staged first. Only when all are on disk: then none is waited for twice. */
+  async placeNext(): Promise<void> {
+    await Promise.all(this.staged.map(({ flushed }) => flushed));
+    const next = this.staged[0];
+    if (!next) return;
+    renameSync(next.temp, next.path);
+    this.staged.shift();
+    this.changed.add(dirname(next.path));
+  }
+
+  /** Makes durable what is in place, directory by directory in the order in which they were first changed. */
+  async syncNames(): Promise<void> {
+    for (const directory of this.changed) await syncDirectory(directory);
+    this.changed.clear();
+  }
+
+  /** Takes away what is not in place. */
+  discard(): void {
+    for (const { temp } of this.staged) {
+      try {
+        unlinkSync(temp);
+      } catch {} // it is what failed
+    }
+    this.staged = [];
+  }
+}
+
+/**
+ * Writes a new file under its own name, for a reader who does not yet look there.
+ * @param after its flush waits for that.
+ * @returns when it is on disk; the file is there before that, at once.
+ */
+export function writeFlushed(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+  after: Promise<void> = Promise.resolve(),
+): Promise<void> {
+  const fd = openSync(path, 'wx', mode);
+  try {
+    writeFileSync(fd, content);
+    fchmodSync(fd, mode);
   } catch (error) {
-    await file.close().catch(() => {});
-    await unlink(temp).catch(() => {});
+    closeSync(fd);
+    unlinkSync(path);
     throw error;
   }
-  await syncDirectory(dirname(path));
+  const flushed = after.then(() => flush(fd)).finally(() => closeFile(fd));
+  flushed.catch(() => {}); // whoever waits for it is told
+  return flushed;
 }
 
 /** Makes the names in a directory durable (fsync(2): a rename is on disk only then). */
 export async function syncDirectory(path: string): Promise<void> {
-  const dir = await open(path, 'r');
+  const fd = openSync(path, 'r');
   try {
-    await dir.sync();
+    await flush(fd);
   } finally {
-    await dir.close();
+    closeSync(fd);
   }
 }

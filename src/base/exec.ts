@@ -1,4 +1,4 @@
-import { execa, type Options } from 'execa';
+import type { Options } from 'execa';
 import { ExitCode, TsctError } from './errors.js';
 
 /** The only file that imports execa. */
@@ -46,6 +46,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
       ...(options.fds ?? []),
     ] as unknown as NonNullable<Options['stdio']>,
   };
+  const { execa } = await import('execa'); // 10 ms, which verbs that run nothing need not pay
   const result = await execa(file, [...args], execaOptions);
   if (result.code === 'ENOENT') {
     throw new TsctError('TSCT_PROGRAM_MISSING', `cannot ${options.doing}: ${file} is not installed`, {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { sha256 } from './digest.js';
 
 declare const hostPath: unique symbol;
 declare const containerPath: unique symbol;
@@ -19,8 +19,7 @@ export class StateLayout {
 
   constructor(root: HostPath) {
     this.root = root;
-    this.hash =
-      root === DEFAULT_STATE_ROOT ? '' : createHash('sha256').update(root).digest('hex').slice(0, 8);
+    this.hash = root === DEFAULT_STATE_ROOT ? '' : sha256(root).toString('hex').slice(0, 8);
   }
 
   /** Name of the container's run directory, cgroup and unit. `_` is not allowed in names: no two collide. */

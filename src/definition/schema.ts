@@ -12,7 +12,7 @@ import {
 import { INTERFACE_KEYS, NETWORK_KEYS } from './network-keys.js';
 import { isInterfaceName } from './network-values.js';
 import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
-import { parseBoolean, parseChoice, parseInteger, parseNames } from './values.js';
+import { parseBoolean, parseChoice, parseDriver, parseInteger, parseNames, parsePool } from './values.js';
 
 /** systemd.nspawn(5) [Files]. */
 const files = {
@@ -101,18 +101,22 @@ function parsePositiveSize(text: string): number {
 }
 
 const storage = {
-  Driver: one('driver', parseChoice('overlay', 'btrfs', 'reflink', 'dir'), {
-    syntax: 'overlay|btrfs|reflink|dir',
-    help: 'How the writable root is kept; takes effect at create and clone. overlay: on top of shared layers; btrfs: a subvolume; reflink: a tree that shares its blocks with its copies (xfs, btrfs); dir: a tree of its own. Not set: btrfs where the state root is on btrfs, else overlay where the host can, else dir.',
+  Driver: one('driver', parseDriver, {
+    syntax: 'overlay|btrfs|reflink|lvm-thin|dir',
+    help: 'How the writable root is kept; takes effect at create and clone. overlay: on top of shared layers; btrfs: a subvolume; reflink: a tree that shares its blocks with its copies (xfs, btrfs); lvm-thin: a volume in Pool=, whose snapshots and clones are snapshots of it; dir: a tree of its own. Not set: btrfs where the state root is on btrfs, else overlay where the host can, else dir.',
+  }),
+  Pool: one('pool', parsePool, {
+    syntax: 'VG/POOL',
+    help: 'The thin pool of LVM that volumes of driver lvm-thin are made in (make one: lvcreate -T -L SIZE VG/POOL); takes effect at create and clone. A volume is an ext4 as large as the pool, and takes what was written to it. Nothing but SizeMax= keeps a container from filling the pool, for all that are in it: have lvm2 extend it (lvmthin(7), thin_pool_autoextend_threshold), or watch lvs.',
   }),
   SizeMax: one('sizeMaxBytes', parsePositiveSize, {
     syntax: 'SIZE',
     unit: 'bytes',
-    help: 'How much the root may take on disk, from the next start on. ext4 and xfs need project quotas: what the container has written counts, with driver overlay what its snapshots hold on to, too. btrfs needs driver btrfs and quotas turned on: all that the root shows counts, shared with others or not. With Volatile=, how much memory.',
+    help: 'How much the root may take on disk, from the next start on. ext4 and xfs need project quotas: what the container has written counts, with driver overlay what its snapshots hold on to, too. btrfs needs driver btrfs and quotas turned on: all that the root shows counts, shared with others or not. lvm-thin needs nothing: all that the root shows counts. With Volatile=, how much memory.',
   }),
   Volatile: oneOr('volatile', parseChoice('no', 'yes', 'state', 'overlay'), 'no', {
     syntax: 'no|yes|state|overlay',
-    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only (a systemd inside then asks for its settings on the console, unless Exec.Parameters= has systemd.firstboot=no); state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host (or SizeMax=); it counts as memory of the container.',
+    help: 'What is written goes to memory and is gone with the run, as systemd.nspawn(5) has it. yes: the root is empty but for /usr, which is read-only (a systemd inside then asks for its settings on the console, unless Exec.Parameters= has systemd.firstboot=no); state: the root is read-only and /var is empty; overlay: the whole root is there and may be written to. What a root in memory may take is a quarter of the memory of the host (or SizeMax=); it counts as memory of the container. On kernels before 6.6 what overlay writes goes to disk instead, where SizeMax= cannot bound it; it is gone with the run all the same.',
   }),
 };
 

@@ -30,6 +30,21 @@ export function parseChoice<const T extends string>(...choices: readonly T[]): (
   };
 }
 
+const parseKnownDriver = parseChoice('overlay', 'btrfs', 'reflink', 'lvm-thin', 'dir');
+
+/** A storage driver (src/storage/drivers.ts). Whoever has used Incus or LXC looks for zfs. */
+export function parseDriver(text: string): ReturnType<typeof parseKnownDriver> {
+  if (text !== 'zfs') return parseKnownDriver(text);
+  throw badValue('there is no driver zfs: tsct was never run on ZFS; dir needs nothing of a file system');
+}
+
+/** VG/POOL, of characters that lvm(8) has in names. */
+export function parsePool(text: string): string {
+  const name = '[a-zA-Z0-9_.+][a-zA-Z0-9_.+-]*';
+  if (!new RegExp(`^${name}/${name}$`).test(text)) throw badValue(`"${text}" is not VG/POOL`);
+  return text;
+}
+
 /** Absolute, normalised path: no `.` or `..`, no doubled or trailing slash. */
 export function parsePath(text: string): string {
   if (!text.startsWith('/')) throw badValue(`"${text}" is not an absolute path`);

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
+import { sha256 } from '../base/digest.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { readOptional } from './optional-file.js';
@@ -98,7 +98,7 @@ export function findConflict(range: IdRange, taken: readonly TakenRange[]): Take
  */
 export function chooseIdRange(containerDir: HostPath, taken: readonly TakenRange[]): IdRange {
   const slots = (LAST_ID_BASE - FIRST_ID_BASE) / ID_RANGE_SIZE + 1;
-  const first = createHash('sha256').update(containerDir).digest().readUInt32BE() % slots;
+  const first = sha256(containerDir).readUInt32BE() % slots;
   for (let step = 0; step < slots; step++) {
     const base = FIRST_ID_BASE + ((first + step) % slots) * ID_RANGE_SIZE;
     const range = { base, size: ID_RANGE_SIZE };

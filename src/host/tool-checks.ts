@@ -19,6 +19,12 @@ const OTHER_TOOLS: readonly Tool[] = [
     debianPackage: 'debian-archive-keyring',
     use: 'create --template debian: checking signatures',
   },
+  { program: 'lvcreate', debianPackage: 'lvm2', use: 'Storage.Driver=lvm-thin' },
+  {
+    program: 'thin_check',
+    debianPackage: 'thin-provisioning-tools',
+    use: 'Storage.Driver=lvm-thin: activating a pool',
+  },
   { program: 'runc', debianPackage: 'runc', use: 'running what start --export-bundle writes' },
 ];
 

@@ -6,7 +6,7 @@ import { type ContainerDefinition, type InterfaceDefinition, settingName } from 
 import { chooseAddress, isForContainers } from '../network/allocate.js';
 import { slaacAddress, stableMac } from '../network/links.js';
 import { gatewayOf } from '../network/subnet.js';
-import { type Allotment, type Identity, writeIdentity } from '../state/identity.js';
+import type { Allotment, Identity } from '../state/identity.js';
 import { type NetworkRecord, Networks } from '../state/network.js';
 import type { Context } from './context.js';
 import { needNetwork, withNetworksLock } from './networks.js';
@@ -20,7 +20,7 @@ export interface Holders {
 /**
  * The identity with what the interfaces of the config have: what it has already where that still suits, anything else
  * anew. tsct is the only one who gives out addresses, to one container at a time.
- * @param options.write false: tells what would be allotted.
+ * @param put writes the result, changed or not, where the next one who asks who has what finds it.
  * @throws TSCT_NETWORK_FULL, TSCT_ADDRESS_TAKEN (exit 4), TSCT_NO_NETWORK (exit 3), TSCT_CONFIG_VALUE.
  */
 export async function allotInterfaces(
@@ -28,10 +28,13 @@ export async function allotInterfaces(
   name: string,
   definition: ContainerDefinition,
   identity: Identity,
-  options: { readonly write: boolean } = { write: true },
+  put: (identity: Identity) => void | Promise<void>,
 ): Promise<Identity> {
   const wanted = interfacesOf(definition);
-  if (await suits(ctx, definition, identity)) return identity;
+  if (await suits(ctx, definition, identity)) {
+    await put(identity);
+    return identity;
+  }
   return withNetworksLock(ctx, async () => {
     const holders = readHolders(ctx, identity.uuid);
     const macs: Record<string, string> = {};
@@ -52,7 +55,7 @@ export async function allotInterfaces(
       );
     }
     const allotted = { ...identity, macs, addresses };
-    if (options.write) await writeIdentity(ctx.layout.identityFile(name), allotted);
+    await put(allotted);
     return allotted;
   });
 }

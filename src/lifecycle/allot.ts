@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { chooseIdRange, readTakenRanges, type TakenRange } from '../host/id-ranges.js';
-import { ID_COUNT, type Identity, newIdentity, writeIdentity } from '../state/identity.js';
+import { ID_COUNT, type Identity, newIdentity } from '../state/identity.js';
 import type { Context } from './context.js';
 import { withLock } from './locking.js';
 
@@ -10,15 +10,20 @@ const ALLOTMENT_LOCK = '_ids';
 /**
  * Allots a new identity: uuid and an id range that no container of this root and nobody on the host has. One at a
  * time, so that two creates never choose the same range.
+ * @param machine what of it is known already.
+ * @param write completes it, and puts it where the next one to be allotted an identity sees it.
  * @throws TSCT_NO_ID_RANGE (exit 5).
  */
-export async function allotIdentity(ctx: Context, name: string): Promise<Identity> {
+export async function allotIdentity(
+  ctx: Context,
+  name: string,
+  machine: Partial<Identity>,
+  write: (identity: Identity) => Promise<Identity>,
+): Promise<Identity> {
   return withLock(ctx, ALLOTMENT_LOCK, async () => {
     const taken = [...readTakenRanges(), ...rangesOfContainers(ctx)];
     const range = chooseIdRange(ctx.layout.containerDir(name), taken);
-    const identity = newIdentity(range.base);
-    await writeIdentity(ctx.layout.identityFile(name), identity);
-    return identity;
+    return write({ ...newIdentity(range.base), ...machine });
   });
 }
 

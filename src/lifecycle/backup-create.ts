@@ -6,14 +6,14 @@ import { parseAddress } from '../base/address.js';
 import { TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import { runArchive } from '../image/archive.js';
-import { readIdentity } from '../state/identity.js';
 import type { BackupEngine, Saved } from '../storage/backup-engine.js';
 import { addon } from '../supervisor/addon.js';
 import { openOrMakeRepository, type RepositoryOptions, withRepositoryLock } from './backup-repository.js';
 import type { Context } from './context.js';
 import type { Hooks } from './freezer.js';
 import { imageContext } from './image-context.js';
-import { type Machine, manifestText } from './manifest.js';
+import { machineOf } from './machine.js';
+import { manifestText } from './manifest.js';
 import { type HeldState, VIEW_DIR, viewWords, withHeldState } from './view.js';
 
 /** A stopped container that is started while it is read is read once more, as a running one. */
@@ -72,7 +72,7 @@ async function saveState(ctx: Context, engine: BackupEngine, address: string, ho
 async function save(ctx: Context, engine: BackupEngine, of: string, state: HeldState): Promise<Saved> {
   const manifest = addon().sealedMemfd(
     'tsct-manifest',
-    Buffer.from(manifestText(state, await machineOf(ctx, state))),
+    Buffer.from(manifestText(state, { machine: await machineOf(ctx, state.name) })),
   );
   const [output, input] = await namelessFile();
   const fds = [manifest, output, input];
@@ -99,9 +99,4 @@ async function namelessFile(): Promise<[output: number, input: number]> {
   } finally {
     await rm(dir, { recursive: true });
   }
-}
-
-async function machineOf(ctx: Context, { name }: HeldState): Promise<Machine> {
-  const { uuid, macs } = await readIdentity(ctx.layout.identityFile(name));
-  return { uuid, macs };
 }

@@ -25,19 +25,20 @@ export async function clone(
 ): Promise<Created> {
   ctx.store.need(from);
   ctx.store.needFree(to);
-  const identity = options.keepIdentity ? { identityOf: from } : {};
+  const clone = { isClone: true, ...(options.keepIdentity ? { identityOf: from } : {}) };
   if (options.snapshot !== undefined) {
     const { driver, layers, config } = await new Snapshots(ctx.layout.snapshotDir(from), from).need(
       options.snapshot,
     );
-    return makeContainer(ctx, to, async () => ({ driver, layers, config, ...identity }));
+    return makeContainer(ctx, to, async () => ({ driver, layers, config, ...clone }));
   }
   return withLock(ctx, from, async () => {
     ctx.store.need(from);
-    const config = await readConfig(ctx, from);
-    return withStateOf(ctx, from, { lent: true }, async ({ driver, layers }) => {
+    const config = readConfig(ctx, from);
+    return withStateOf(ctx, from, { lent: true }, async ({ driver, layers, place }, writes) => {
       fault('clone.sealed');
-      return makeContainer(ctx, to, async () => ({ driver, layers, config, ...identity }));
+      const source = { place, sync: () => writes.syncNames() };
+      return makeContainer(ctx, to, async () => ({ driver, layers, config, source, ...clone }));
     });
   });
 }

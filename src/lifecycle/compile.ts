@@ -10,12 +10,14 @@ import type { LaunchPlan } from '../plan/launch-plan.js';
 import type { PlanNetwork, WritesTo } from '../plan/plan-input.js';
 import { writesToMemory } from '../plan/rootfs.js';
 import { readCurrent } from '../state/current.js';
-import { type Identity, readIdentity } from '../state/identity.js';
+import { type Identity, readIdentity, writeIdentity } from '../state/identity.js';
 import { Networks } from '../state/network.js';
+import type { Root } from '../state/root.js';
 import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
 import { allotInterfaces } from './allot-interfaces.js';
 import type { Context } from './context.js';
 import { needNetworkPrograms } from './network-programs.js';
+import { presentTrees } from './present-trees.js';
 
 /** A plan and the config that it was made from. */
 export interface Compiled {
@@ -25,8 +27,9 @@ export interface Compiled {
 
 /**
  * Definition, identity and host facts to plan: reads, decides, and changes nothing but that an interface that is new
- * in the config is allotted what it lacks.
- * @param options.isDryRun not even that.
+ * in the config is allotted what it lacks. The trees that the plan names are there afterwards: those that are volumes
+ * may have had to be mounted.
+ * @param options.isDryRun nothing is allotted either.
  * @throws TSCT_CONFIG_* with file and line, TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT, TSCT_HOST_* (exit 5).
  */
 export async function compile(
@@ -45,8 +48,12 @@ export async function compile(
   const identity =
     writesTo === 'kept'
       ? before
-      : await allotInterfaces(ctx, name, definition, before, { write: !options.isDryRun });
+      : await allotInterfaces(ctx, name, definition, before, async (allotted) => {
+          if (allotted === before || options.isDryRun) return;
+          await writeIdentity(ctx.layout.identityFile(name), allotted);
+        });
   const credentials = await readCredentials(definition);
+  await presentTrees(ctx, current);
   const plan = buildPlan({
     name,
     layout: ctx.layout,
@@ -56,7 +63,7 @@ export async function compile(
       isOverlay: current.driver === 'overlay',
       layers: current.layers.map(ctx.layout.layerTree),
       upperDir: ctx.layout.layerDir(current.upper),
-      ...limitOf(ctx, name, definition, { isSubvolume: current.driver === 'btrfs', writesTo }),
+      ...limitOf(ctx, name, definition, current, writesTo),
     },
     networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity),
     writesTo,
@@ -80,14 +87,15 @@ function limitOf(
   ctx: Context,
   name: string,
   { storage }: ContainerDefinition,
-  root: { readonly isSubvolume: boolean; readonly writesTo: WritesTo },
+  current: Root,
+  writesTo: WritesTo,
 ): { readonly limitedBy?: LimitedBy } {
-  if (storage.sizeMaxBytes === undefined || root.writesTo === 'kept') return {};
-  const place = {
-    inMemory: writesToMemory(storage, root.writesTo),
-    isSubvolume: root.isSubvolume && root.writesTo === 'config',
-  };
-  return { limitedBy: sizeLimitedBy(name, place, mountOf(ctx.layout.root, readMountTable())) };
+  if (storage.sizeMaxBytes === undefined || writesTo === 'kept') return {};
+  const inMemory = writesToMemory(storage, writesTo);
+  const isSubvolume = current.driver === 'btrfs' && writesTo === 'config';
+  // What --ephemeral writes lies on the state root itself.
+  const place = writesTo === 'config' ? ctx.layout.layerTree(current.upper) : ctx.layout.root;
+  return { limitedBy: sizeLimitedBy(name, { inMemory, isSubvolume }, mountOf(place, readMountTable())) };
 }
 
 /** Kept beside the container while it runs: what tears down after a crash, and what `pending` is told by. */

@@ -19,16 +19,12 @@ export interface Hooks {
  * @throws TSCT_HOOK_FAILED before anything stood still; a failing thaw hook is a warning: the state is taken.
  */
 export function freezer(ctx: Context, name: string, hooks: Hooks): Freezer {
-  return async (work) => {
+  return async (work, { hold = true } = {}) => {
     if (hooks.freezeHook !== undefined) await runHook(ctx, name, 'freeze', hooks.freezeHook);
     let frozenMs = 0;
     try {
-      const since = performance.now();
-      await holdStill(ctx.layout.controlSocket(name), name, async () => {
-        await work();
-        fault('snapshot.frozen');
-      });
-      frozenMs = Math.round((performance.now() - since) * 10) / 10;
+      if (hold) frozenMs = await held(ctx, name, work);
+      else await work();
     } finally {
       if (hooks.thawHook !== undefined) {
         await runHook(ctx, name, 'thaw', hooks.thawHook).catch((error: Error) => ctx.warn(error.message));
@@ -36,6 +32,15 @@ export function freezer(ctx: Context, name: string, hooks: Hooks): Freezer {
     }
     return frozenMs;
   };
+}
+
+async function held(ctx: Context, name: string, work: () => Promise<void>): Promise<number> {
+  const since = performance.now();
+  await holdStill(ctx.layout.controlSocket(name), name, async () => {
+    await work();
+    fault('snapshot.frozen');
+  });
+  return Math.round((performance.now() - since) * 10) / 10;
 }
 
 async function runHook(ctx: Context, name: string, which: 'freeze' | 'thaw', command: string): Promise<void> {

@@ -6,12 +6,19 @@ import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
 import type { FileEdit } from '../plan/launch-plan.js';
 import { type Identity, machineId } from '../state/identity.js';
+import type { Root } from '../state/root.js';
 import { addon, isSyscallErrno } from '../supervisor/addon.js';
-import { editRoot } from '../supervisor/setup.js';
-import { compile } from './compile.js';
 import type { Context } from './context.js';
+import { presentTrees } from './present-trees.js';
 
 const KEY_TYPES = ['rsa', 'ecdsa', 'ed25519'] as const;
+
+export interface Fresh {
+  readonly hostname: string;
+  readonly root: Root;
+  /** A plan was made of the same config before. Otherwise it is now, so that what this host cannot give is told. */
+  readonly compiled: boolean;
+}
 
 /**
  * Gives a new root what two machines must not share: machine-id, host name, ssh host keys (new ones of the types
@@ -21,18 +28,24 @@ export async function freshenRoot(
   ctx: Context,
   name: string,
   identity: Identity,
-  trees: readonly HostPath[],
+  { hostname, root, compiled }: Fresh,
 ): Promise<void> {
-  const { plan } = await compile(ctx, name, 'kept');
+  await presentTrees(ctx, root);
+  const trees = [...root.layers, root.upper].map(ctx.layout.layerTree);
   const id = `${machineId(identity)}\n`;
   const edits: FileEdit[] = [
     { op: 'write', path: '/etc/machine-id', content: id, mode: 0o444 },
     { op: 'write', path: '/var/lib/dbus/machine-id', content: id, mode: 0o444, when: 'exists' },
-    { op: 'write', path: '/etc/hostname', content: `${plan.hostname}\n`, mode: 0o644 },
+    { op: 'write', path: '/etc/hostname', content: `${hostname}\n`, mode: 0o644 },
   ];
   for (const type of KEY_TYPES) {
     if (trees.some((tree) => hasFile(tree, keyPath(type)))) edits.push(...(await newHostKey(name, type)));
   }
+  // First without a process of its own, which costs more than all the rest of a clone.
+  if (compiled && addon().editTrees([...trees].reverse(), edits)) return;
+  const { compile } = await import('./compile.js');
+  const { plan } = await compile(ctx, name, 'kept');
+  const { editRoot } = await import('../supervisor/setup.js');
   await editRoot(plan, edits);
 }
 

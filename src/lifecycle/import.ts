@@ -10,7 +10,7 @@ import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { type Created, makeContainer } from './make-container.js';
-import { parseManifest } from './manifest.js';
+import { type Manifest, parseManifest } from './manifest.js';
 import { sweep } from './sweep.js';
 
 /**
@@ -43,6 +43,7 @@ async function unpack(ctx: Context, source: HostPath | number, pin: Pin, set: re
   const layer = await store.add(pin, async (tree) => {
     const summary = await importTree(tools, source, tree, `import ${origin}`, (text) => {
       const manifest = parseManifest(`tsct/manifest.json of ${origin}`, text);
+      needWhole(manifest, origin);
       config = changeConfig(manifest.config, set);
     });
     warnOf(ctx, summary);
@@ -50,6 +51,14 @@ async function unpack(ctx: Context, source: HostPath | number, pin: Pin, set: re
     return { digest: id, note: { origin, entries, sizeBytes: bytes, devices, stripped } };
   });
   return { layer, config };
+}
+
+function needWhole({ name, snapshot, sent }: Manifest, origin: string): void {
+  if (!sent?.from) return;
+  const what = `it has only what ${name}@${snapshot} changes of ${name}@${sent.from.snapshot}`;
+  throw new TsctError('TSCT_BAD_ARCHIVE', `cannot import ${origin}: ${what}`, {
+    hint: 'where that is: tsct receive',
+  });
 }
 
 /** @throws TSCT_CONFIG_* for one that no container can have. */

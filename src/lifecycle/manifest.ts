@@ -1,5 +1,6 @@
-import { RecordReader } from '../state/record.js';
+import { isUuid, RecordReader } from '../state/record.js';
 import { type ConfigFile, DRIVER_NAMES, type DriverName, isConfigFiles } from '../state/root.js';
+import { isSnapshotName } from '../state/snapshot.js';
 import type { HeldState } from './view.js';
 
 const MANIFEST_FORMAT = 1;
@@ -17,6 +18,22 @@ export interface Manifest {
   readonly running: boolean;
   /** What a container that is lost needs to come back as the same machine. */
   readonly machine?: Machine;
+  /** Of a snapshot that was sent. */
+  readonly sent?: SentNote;
+}
+
+/** A snapshot as sender and receiver both know it. */
+export interface SnapshotRef {
+  readonly snapshot: string;
+  readonly uuid: string;
+}
+
+export interface SentNote {
+  readonly uuid: string;
+  /** What the archive changes; absent: it is all of the root. */
+  readonly from?: SnapshotRef;
+  /** All snapshots that the sender has, oldest first. */
+  readonly others: readonly SnapshotRef[];
 }
 
 export interface Machine {
@@ -24,7 +41,10 @@ export interface Machine {
   readonly macs: Readonly<Record<string, string>>;
 }
 
-export function manifestText(state: HeldState, machine?: Machine): string {
+export function manifestText(
+  state: HeldState,
+  { machine, sent }: Pick<Manifest, 'machine' | 'sent'> = {},
+): string {
   const { name, snapshot, driver, config, createdMs, running } = state;
   const manifest: Manifest = {
     format: MANIFEST_FORMAT,
@@ -35,6 +55,7 @@ export function manifestText(state: HeldState, machine?: Machine): string {
     createdMs,
     running,
     ...(machine ? { machine } : {}),
+    ...(sent ? { sent } : {}),
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
@@ -47,6 +68,7 @@ export function parseManifest(where: string, text: string): Manifest {
   const record = RecordReader.parse(where, text, MANIFEST_FORMAT);
   const snapshot = record.optional('snapshot', (v): v is string => typeof v === 'string', 'a name');
   const machine = record.optional('machine', isMachine, 'a uuid and MAC addresses');
+  const sent = record.optional('sent', isSentNote, 'what a snapshot that was sent is');
   return {
     format: MANIFEST_FORMAT,
     name: record.string('name'),
@@ -56,14 +78,26 @@ export function parseManifest(where: string, text: string): Manifest {
     createdMs: record.integer('createdMs'),
     running: record.need('running', (v): v is boolean => typeof v === 'boolean', 'true or false'),
     ...(machine ? { machine } : {}),
+    ...(sent ? { sent } : {}),
   };
+}
+
+function isSentNote(value: unknown): value is SentNote {
+  const { uuid, from, others } = (value ?? {}) as Partial<SentNote>;
+  return isUuid(uuid) && (from === undefined || isRef(from)) && Array.isArray(others) && others.every(isRef);
+}
+
+function isRef(value: unknown): value is SnapshotRef {
+  const { snapshot, uuid } = (value ?? {}) as Partial<SnapshotRef>;
+  return typeof snapshot === 'string' && isSnapshotName(snapshot) && isUuid(uuid);
 }
 
 function isMachine(value: unknown): value is Machine {
   const { uuid, macs } = (value ?? {}) as Partial<Machine>;
   return (
-    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(String(uuid)) &&
+    isUuid(uuid) &&
     typeof macs === 'object' &&
+    macs !== null &&
     Object.values(macs).every((mac) => typeof mac === 'string')
   );
 }

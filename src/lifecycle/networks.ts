@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { parseCidr } from '../base/ip.js';
+import { randomBytes } from '../base/random.js';
 import { readRoutes } from '../host/routes.js';
 import { chooseIpv4Subnet, chooseIpv6Subnet } from '../network/subnet.js';
 import { type NetworkRecord, Networks } from '../state/network.js';

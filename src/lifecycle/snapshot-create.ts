@@ -1,5 +1,7 @@
+import { type AtomicWrites, withWrites } from '../base/atomic-file.js';
 import { fault } from '../base/fault.js';
-import { readCurrent, writeCurrent } from '../state/current.js';
+import { randomUuid } from '../base/random.js';
+import { currentText, readCurrent } from '../state/current.js';
 import type { DriverName } from '../state/root.js';
 import { Snapshots } from '../state/snapshot.js';
 import { driverOf } from '../storage/drivers.js';
@@ -44,15 +46,17 @@ export async function takeSnapshot(
   return withLock(ctx, name, async () => {
     ctx.store.need(name);
     snapshots.needFree(snapshot);
-    return withStateOf(ctx, name, options, async (state) => {
+    return withStateOf(ctx, name, options, async (state, writes) => {
       const { driver, layers, running, frozenMs, copiedBytes } = state;
-      const config = await readConfig(ctx, name);
-      const by = options.by ?? 'manual';
-      fault('snapshot.unnamed');
-      await snapshots.write(snapshot, {
-        ...{ driver, layers, config, createdMs: Date.now(), by },
-        ...{ running, frozenMs, copiedBytes },
+      const config = readConfig(ctx, name);
+      snapshots.stage(writes, snapshot, {
+        ...{ driver, layers, config, createdMs: Date.now(), by: options.by ?? 'manual' },
+        ...{ running, frozenMs, copiedBytes, uuid: randomUuid() },
       });
+      await state.place();
+      fault('snapshot.unnamed');
+      await writes.placeNext();
+      await writes.syncNames();
       return { name, snapshot, running, frozenMs, copiedBytes };
     });
   });
@@ -65,6 +69,12 @@ export interface SealedState {
   readonly running: boolean;
   readonly frozenMs: number;
   readonly copiedBytes: number;
+  /**
+   * Puts the `current` in place that no longer writes to what was sealed: to be called before anybody names that.
+   * Its name is on disk after `syncNames`: before those of files that name the layers, or in one with them, since a
+   * directory that was changed first comes first, in the journals of all file systems here.
+   */
+  place(): Promise<void>;
 }
 
 interface SealOptions extends Hooks {
@@ -77,25 +87,30 @@ export async function withStateOf<T>(
   ctx: Context,
   name: string,
   options: SealOptions,
-  work: (state: SealedState, pin: Pin) => Promise<T>,
+  work: (state: SealedState, writes: AtomicWrites) => Promise<T>,
 ): Promise<T> {
   const { store } = imageContext(ctx);
   const current = await readCurrent(ctx.layout.currentFile(name));
   const driver = driverOf(current.driver);
   const { status } = await observe(ctx, name);
-  return store.withPin(name, [], async (pin) => {
+  const seal = async (pin: Pin, writes: AtomicWrites) => {
     const context = { store, pin, trees: treeTools(ctx) };
     if (status) {
       const captured = await driver.capture(context, current, freezer(ctx, name, options));
-      return work({ driver: current.driver, running: true, ...captured }, pin);
+      return work({ driver: current.driver, running: true, ...captured, place: async () => {} }, writes);
     }
     const { layers, root } = await (options.lent ? driver.lend : driver.seal)(context, current);
     fault('snapshot.sealed');
     await pin.add(...layers);
-    if (root !== current) await writeCurrent(ctx.layout.currentFile(name), root);
-    fault('snapshot.current');
-    return work({ driver: current.driver, layers, running: false, frozenMs: 0, copiedBytes: 0 }, pin);
-  });
+    if (root !== current) writes.stage(ctx.layout.currentFile(name), currentText(root));
+    const place = async () => {
+      if (root !== current) await writes.placeNext();
+      fault('snapshot.current');
+    };
+    const state = { driver: current.driver, layers, running: false, frozenMs: 0, copiedBytes: 0, place };
+    return work(state, writes);
+  };
+  return store.withPin(name, [], (pin) => withWrites((writes) => seal(pin, writes)));
 }
 
 /** `20261122T031500Z`: sorts as time does, and is the same wherever it is read. */

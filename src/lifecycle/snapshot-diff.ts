@@ -36,7 +36,7 @@ export async function diffSnapshot(ctx: Context, address: string, other: Other):
     other.is === 'base' ? await baseOf(ctx, address, layers) : await stateOf(ctx, name, snapshots, other);
   const [a, b] = other.is === 'base' ? [rest, layers] : [layers, rest];
   return store.withPin('', [...new Set([...a, ...b])], async () => {
-    const words = ['diff', '--a', ...a.map((id) => store.tree(id)), '--b', ...b.map((id) => store.tree(id))];
+    const words = ['diff', '--a', ...(await store.present(a)), '--b', ...(await store.present(b))];
     const said = await run(programPath('tsct-copy'), words, {
       doing: `compare ${address}`,
       signal: ctx.signal,

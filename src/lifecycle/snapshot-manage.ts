@@ -1,6 +1,4 @@
-import { rename as renameFile } from 'node:fs/promises';
 import { parseSnapshotAddress } from '../base/address.js';
-import { syncDirectory } from '../base/atomic-file.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
@@ -20,6 +18,8 @@ export interface SnapshotInfo {
   readonly copiedBytes: number;
   readonly driver: Snapshot['driver'];
   readonly layers: readonly string[];
+  /** The same on every host that has received it; null in snapshots of an older tsct. */
+  readonly uuid: string | null;
 }
 
 /** The snapshots of a container, oldest first. @throws TSCT_NO_CONTAINER (exit 3), TSCT_DAMAGED_RECORD. */
@@ -36,6 +36,7 @@ export async function listSnapshots(ctx: Context, name: string): Promise<Snapsho
     copiedBytes: record.copiedBytes,
     driver: record.driver,
     layers: record.layers,
+    uuid: record.uuid ?? null,
   }));
 }
 
@@ -70,8 +71,7 @@ export async function renameSnapshot(ctx: Context, name: string, from: string, t
     const snapshots = snapshotsOf(ctx, name);
     await snapshots.need(from);
     snapshots.needFree(to);
-    await renameFile(snapshots.file(from), snapshots.file(to));
-    await syncDirectory(ctx.layout.snapshotDir(name));
+    await snapshots.rename(from, to);
   });
 }
 

@@ -1,6 +1,8 @@
+import { withWrites } from '../base/atomic-file.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
-import { readCurrent, writeCurrent } from '../state/current.js';
+import { randomUuid } from '../base/random.js';
+import { currentText, readCurrent } from '../state/current.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import { driverOf } from '../storage/drivers.js';
 import { readConfig } from './config-files.js';
@@ -8,7 +10,7 @@ import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
-import { settle } from './settle.js';
+import { placeSettled, stageSettled } from './settle.js';
 import { timeName } from './snapshot-create.js';
 import { stop } from './stop.js';
 import { tearDown } from './tear-down.js';
@@ -19,6 +21,8 @@ export interface RestoreOptions {
   readonly stop?: boolean;
   /** Do not keep the present state as a snapshot. */
   readonly discard?: boolean;
+  /** The same when it is so; asked once nobody can change that state any more. */
+  readonly discardIf?: () => Promise<boolean>;
 }
 
 export interface Restored {
@@ -47,13 +51,16 @@ export async function restoreSnapshot(
     withLock(ctx, name, async () => {
       ctx.store.need(name);
       await needStopped(ctx, name);
-      return replaceRoot(ctx, name, await snapshots.need(snapshot), options.discard ?? false);
+      const discard = options.discard ?? (await options.discardIf?.()) ?? false;
+      return replaceRoot(ctx, name, await snapshots.need(snapshot), discard);
     });
-  const kept = await (options.discard ? imageContext(ctx).store.sweepAfter(replace) : replace());
+  const sweeps = options.discard || options.discardIf;
+  const kept = await (sweeps ? imageContext(ctx).store.sweepAfter(replace) : replace());
   return { name, snapshot, kept };
 }
 
-async function needStopped(ctx: Context, name: string): Promise<void> {
+/** @throws TSCT_RUNNING (exit 4). */
+export async function needStopped(ctx: Context, name: string): Promise<void> {
   const observed = await observe(ctx, name);
   if (observed.status) {
     throw new TsctError('TSCT_RUNNING', `cannot restore ${name}: it is running`, {
@@ -79,12 +86,14 @@ async function replaceRoot(
       ? undefined
       : await describeBefore(ctx, name, driver.asLayers(before), before.driver);
     fault('restore.grown');
-    await writeCurrent(ctx.layout.currentFile(name), {
-      ...root,
-      unsettled: { config: snapshot.config, ...(keep ? { keep } : {}) },
+    const after = { ...root, unsettled: { config: snapshot.config, ...(keep ? { keep } : {}) } };
+    await withWrites(async (writes) => {
+      writes.stage(ctx.layout.currentFile(name), currentText(after));
+      stageSettled(ctx, name, after, writes);
+      await writes.placeNext();
+      fault('restore.current');
+      await placeSettled(ctx, name, after, writes);
     });
-    fault('restore.current');
-    await settle(ctx, name);
     return keep?.name ?? null;
   });
 }
@@ -101,12 +110,12 @@ async function describeBefore(
   const base = `before-restore-${timeName(new Date(createdMs))}`;
   let free = base;
   for (let n = 2; taken.has(free); n++) free = `${base}-${n}`;
-  const config = await readConfig(ctx, name);
+  const config = readConfig(ctx, name);
   return {
     name: free,
     snapshot: {
       ...{ format: 1, driver, layers, config, createdMs, by: 'restore' },
-      ...{ running: false, frozenMs: 0, copiedBytes: 0 },
+      ...{ running: false, frozenMs: 0, copiedBytes: 0, uuid: randomUuid() },
     },
   };
 }

@@ -6,6 +6,7 @@ import { layerOwners } from '../storage/references.js';
 import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
+import { presentTrees } from './present-trees.js';
 import { isOnBtrfs } from './tree-tools.js';
 
 /** What the root of a container takes on disk; null: not known, or not found out within a moment. */
@@ -43,7 +44,9 @@ export async function storageUsage(
   const { store } = imageContext(ctx);
   const exclusive = own.filter((id) => !foreign.has(id));
   const countsWhole = root.driver === 'overlay' || root.driver === 'dir';
-  const sizes = await sizesOf(ctx, store, [...trees, ...(countsWhole ? exclusive : [])]);
+  const sizes = (await arePresent(ctx, root))
+    ? await sizesOf(ctx, store, [...trees, ...(countsWhole ? exclusive : [])])
+    : null;
   return {
     driver: root.driver,
     usedBytes: sizes && sum(trees.map((id) => sizes.get(id))),
@@ -56,6 +59,18 @@ export async function storageUsage(
     limitBytes: plan?.tsct.rootfs.limit?.bytes ?? null,
     sharedWith: [...new Set(sharing.flatMap((owner) => owner.container ?? []))].sort(),
   };
+}
+
+/** A pool that is gone must not keep `info` from telling the rest. */
+async function arePresent(ctx: Context, root: Root): Promise<boolean> {
+  try {
+    await presentTrees(ctx, root);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TsctError)) throw error;
+    ctx.warn(error.message);
+    return false;
+  }
 }
 
 /** Of trees that may share blocks with others. xfs says of no tree which of its blocks others have. */

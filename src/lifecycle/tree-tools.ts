@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { chmod, mkdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -5,6 +7,7 @@ import { TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath } from '../base/paths.js';
 import type { TreeTools } from '../storage/tree-tools.js';
+import { addon } from '../supervisor/addon.js';
 import { describeProgramFailure } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
 import type { Context } from './context.js';
@@ -29,7 +32,7 @@ export function treeTools({ signal }: Context): TreeTools {
       await copyProgram({ signal }, ['subvolume', 'create', path], 'make a btrfs subvolume');
     },
     async snapshotSubvolume(from, to) {
-      await copyProgram({ signal }, ['subvolume', 'snapshot', from, to], 'snapshot a btrfs subvolume');
+      addon().snapshotSubvolume(from, to); // one call: no program, which is 10 ms of a bar of 20
     },
     async sync(path) {
       await run('sync', ['--file-system', path], { doing: `write out ${path}`, signal });
@@ -54,9 +57,49 @@ export async function removeTrees(paths: readonly HostPath[]): Promise<void> {
   if (paths.length > 0) await copyProgram({}, ['remove', ...paths], 'remove a tree');
 }
 
+/**
+ * Says what a copy of the first stack of trees (lowest first) needs to become equal to the second (native/copy/jobs.h).
+ * @param output descriptor that it goes to. @throws TSCT_NATIVE.
+ */
+export async function tellDelta(
+  { signal }: Context,
+  a: readonly HostPath[],
+  b: readonly HostPath[],
+  output: number,
+): Promise<void> {
+  await copyProgram({ signal, stdout: output }, deltaWords(a, b), 'compare two snapshots');
+}
+
+/** Whether the two show the same in every respect. Ends with the first difference. */
+export async function areEqual(
+  { signal }: Context,
+  a: readonly HostPath[],
+  b: readonly HostPath[],
+): Promise<boolean> {
+  const child = spawn(programPath('tsct-copy'), deltaWords(a, b), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal,
+  });
+  const ended = once(child, 'close');
+  let said = '';
+  for await (const chunk of child.stdout) {
+    said += String(chunk);
+    if (said.length > END_OF_DELTA.length) break;
+  }
+  child.kill();
+  await ended;
+  return said === END_OF_DELTA;
+}
+
+const END_OF_DELTA = '.\0';
+
+function deltaWords(a: readonly HostPath[], b: readonly HostPath[]): string[] {
+  return ['diff', '--delta', '--a', ...a, '--b', ...b];
+}
+
 /** Runs tsct-copy to its end. @returns its stdout. @throws TSCT_NATIVE, TSCT_PROGRAM_FAILED. */
 async function copyProgram(
-  ctx: { readonly signal?: AbortSignal },
+  ctx: { readonly signal?: AbortSignal; readonly stdout?: number },
   args: readonly string[],
   doing: string,
 ): Promise<string> {

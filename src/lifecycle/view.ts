@@ -79,24 +79,28 @@ async function holdSnapshot(ctx: Context, name: string, snapshot: string, pin: P
   const { driver, layers, config, createdMs } = await new Snapshots(ctx.layout.snapshotDir(name), name).need(
     snapshot,
   );
-  await imageContext(ctx).store.keep(pin, layers);
-  const trees = layers.map(ctx.layout.layerTree);
+  const { store } = imageContext(ctx);
+  await store.keep(pin, layers);
+  const trees = await store.present(layers);
   return { name, snapshot, driver, trees, config, createdMs, running: false };
 }
 
 /** The caller holds the lock. `mark` is there when it must be the same afterwards. */
 async function holdPresent(ctx: Context, name: string, hooks: Hooks, pin: Pin) {
   ctx.store.need(name);
-  const config = await readConfig(ctx, name);
+  const config = readConfig(ctx, name);
   const { store } = imageContext(ctx);
   const createdMs = Date.now();
   const hold = async (driver: DriverName, layers: readonly string[], running: boolean) => {
     await store.keep(pin, layers);
-    const trees = layers.map(ctx.layout.layerTree);
+    const trees = await store.present(layers);
     return { name, driver, trees, config, createdMs, running };
   };
   if ((await observe(ctx, name)).status) {
-    const state = await withStateOf(ctx, name, hooks, ({ driver, layers }) => hold(driver, layers, true));
+    const state = await withStateOf(ctx, name, hooks, async ({ driver, layers, place }) => {
+      await place();
+      return hold(driver, layers, true);
+    });
     return { state, mark: undefined };
   }
   const current = await readCurrent(ctx.layout.currentFile(name));

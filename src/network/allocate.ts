@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../base/digest.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { type Cidr, extentOf, formatCidr, fromNumber, toNumber } from '../base/ip.js';
 
@@ -31,7 +31,7 @@ export function chooseAddress(
 ): string {
   const room = roomIn(subnet);
   const { first } = extentOf(subnet);
-  const hash = createHash('sha256').update(container).digest().readBigUInt64BE();
+  const hash = sha256(container).readBigUInt64BE();
   for (let i = 0n; i < room; i++) {
     const address = fromNumber(first + 2n + ((hash + i) % room), subnet.version);
     if (!taken.has(address)) return address;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../base/digest.js';
 import { type Cidr, extentOf, fromNumber } from '../base/ip.js';
 
 /** IFNAMSIZ is 16 with the NUL (if.h). */
@@ -6,7 +6,7 @@ const NAME_LENGTH_MAX = 15;
 const HASH_LENGTH = 8;
 
 function digest(...parts: readonly string[]): string {
-  return createHash('sha256').update(parts.join('\0')).digest('hex');
+  return sha256(parts.join('\0')).toString('hex');
 }
 
 /**

@@ -133,6 +133,8 @@ export type RootfsPlan = {
       readonly layers: readonly HostPath[];
       /** What is written is in a tmpfs. */
       readonly upper: 'memory';
+      /** Where it goes instead on a kernel whose tmpfs cannot hold it (before 6.6), as with `run`. */
+      readonly upperDir: HostPath;
       /** The root is an empty tmpfs with the layers' /usr, read-only, and their links into it. */
       readonly usrOnly?: true;
       readonly readonly: boolean;

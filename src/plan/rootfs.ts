@@ -35,7 +35,7 @@ function placeWrites(
   const layers = [...root.layers, tree];
   if (writesToMemory(storage, writesTo) && (storage.volatile !== 'state' || writesTo === 'memory')) {
     const only = storage.volatile === 'yes' ? { usrOnly: true as const } : {};
-    return { driver: 'overlay', layers, upper: 'memory', ...only, readonly };
+    return { driver: 'overlay', layers, upper: 'memory', upperDir: runLayer, ...only, readonly };
   }
   if (writesTo === 'run') return { driver: 'overlay', layers, upper: 'run', upperDir: runLayer, readonly };
   return root.isOverlay

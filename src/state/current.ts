@@ -1,4 +1,3 @@
-import { writeFileAtomic } from '../base/atomic-file.js';
 import type { HostPath } from '../base/paths.js';
 import { RecordReader } from './record.js';
 import { type ConfigFile, DRIVER_NAMES, isConfigFiles, isLayerId, isLayerIds, type Root } from './root.js';
@@ -36,8 +35,8 @@ export async function readCurrent(path: HostPath): Promise<Current> {
   };
 }
 
-export async function writeCurrent(path: HostPath, current: Omit<Current, 'format'>): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify({ format: CURRENT_FORMAT, ...current }, null, 2)}\n`);
+export function currentText(current: Omit<Current, 'format'>): string {
+  return `${JSON.stringify({ format: CURRENT_FORMAT, ...current }, null, 2)}\n`;
 }
 
 function isUnsettled(value: unknown): value is Unsettled {

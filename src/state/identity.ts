@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { writeFileAtomic } from '../base/atomic-file.js';
 import type { HostPath } from '../base/paths.js';
-import { RecordReader } from './record.js';
+import { randomUuid } from '../base/random.js';
+import { isUuid, RecordReader } from './record.js';
 
 /** 1 had no addresses. */
 export const IDENTITY_FORMAT = 2;
@@ -35,7 +35,7 @@ export interface Identity {
 export function newIdentity(idBase: number, nowMs = Date.now()): Identity {
   return {
     format: IDENTITY_FORMAT,
-    uuid: randomUUID(),
+    uuid: randomUuid(),
     idBase,
     idCount: ID_COUNT,
     macs: {},
@@ -54,11 +54,7 @@ export async function readIdentity(path: HostPath): Promise<Identity> {
   const record = await RecordReader.open(path, IDENTITY_FORMAT);
   return {
     format: IDENTITY_FORMAT,
-    uuid: record.need(
-      'uuid',
-      (v): v is string => typeof v === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(v),
-      'a uuid',
-    ),
+    uuid: record.need('uuid', isUuid, 'a uuid'),
     idBase: record.need(
       'idBase',
       (v): v is number => Number.isSafeInteger(v) && (v as number) > 0 && (v as number) < 2 ** 32 - ID_COUNT,
@@ -83,6 +79,10 @@ function isAllotted(value: unknown): value is Identity['addresses'] {
   );
 }
 
+export function identityText(identity: Identity): string {
+  return `${JSON.stringify(identity, null, 2)}\n`;
+}
+
 export async function writeIdentity(path: HostPath, identity: Identity): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(identity, null, 2)}\n`);
+  await writeFileAtomic(path, identityText(identity));
 }

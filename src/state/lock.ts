@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
+import { closeSync, fstatSync, mkdirSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrno } from '../base/errors.js';
@@ -17,7 +17,8 @@ export interface LockOptions {
 export class FileLock {
   private constructor(
     private readonly path: string,
-    private readonly file: FileHandle,
+    /** For a child that goes on with the work: it holds the lock, too, for as long as it keeps the descriptor. */
+    readonly fd: number,
   ) {}
 
   /**
@@ -26,10 +27,10 @@ export class FileLock {
    * @throws AbortError, system errors of the lock directory.
    */
   static async acquire(path: string, options: LockOptions): Promise<FileLock | undefined> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const deadline = Date.now() + options.timeoutMs;
     for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 50)) {
-      const lock = await FileLock.tryAcquire(path);
+      const lock = FileLock.tryAcquire(path);
       if (lock) return lock;
       options.signal?.throwIfAborted();
       if (Date.now() >= deadline) return undefined;
@@ -37,40 +38,34 @@ export class FileLock {
     }
   }
 
-  private static async tryAcquire(path: string): Promise<FileLock | undefined> {
+  private static tryAcquire(path: string): FileLock | undefined {
     for (;;) {
-      const file = await open(path, 'a', 0o600);
+      const fd = openSync(path, 'a', 0o600);
       let keep = false;
       try {
-        if (!addon().flockFile(file.fd, { exclusive: true, wait: false })) return undefined;
+        if (!addon().flockFile(fd, { exclusive: true, wait: false })) return undefined;
         // Its last holder may have unlinked the file between our open and flock: then it locks nothing.
-        keep = await isSameFile(file, path);
-        if (keep) return new FileLock(path, file);
+        keep = isSameFile(fd, path);
+        if (keep) return new FileLock(path, fd);
       } finally {
-        if (!keep) await file.close();
+        if (!keep) closeSync(fd);
       }
     }
   }
 
-  /** For a child that goes on with the work: it holds the lock, too, for as long as it keeps the descriptor. */
-  get fd(): number {
-    return this.file.fd;
-  }
-
   /** Takes the file away while the lock is still held, so nobody loses a lock that he has. */
   async release(): Promise<void> {
-    await unlink(this.path).catch((error: unknown) => {
+    try {
+      unlinkSync(this.path);
+    } catch (error) {
       if (!isErrno(error, 'ENOENT', 'EROFS')) throw error;
-    });
-    await this.file.close();
+    }
+    closeSync(this.fd);
   }
 }
 
-async function isSameFile(file: FileHandle, path: string): Promise<boolean> {
-  const held = await file.stat();
-  const named = await stat(path).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  });
+function isSameFile(fd: number, path: string): boolean {
+  const held = fstatSync(fd);
+  const named = statSync(path, { throwIfNoEntry: false });
   return named?.ino === held.ino && named.dev === held.dev;
 }

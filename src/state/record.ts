@@ -1,5 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
+
+/** RFC 4122 text form, as the kernel and Node write it. */
+export function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value);
+}
 
 /** The fields of a JSON record of ours, each read with a check: a damaged file is an error, never `undefined`. */
 export class RecordReader {
@@ -13,7 +18,7 @@ export class RecordReader {
    * @throws TSCT_NEWER_FORMAT (exit 5) for a file of a newer tsct, TSCT_DAMAGED_RECORD, or the system error.
    */
   static async open(path: string, knownFormat: number): Promise<RecordReader> {
-    return RecordReader.parse(path, await readFile(path, 'utf8'), knownFormat);
+    return RecordReader.parse(path, readFileSync(path, 'utf8'), knownFormat);
   }
 
   static parse(path: string, text: string, knownFormat: number): RecordReader {

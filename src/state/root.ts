@@ -1,5 +1,5 @@
 /** How a writable root is made of sealed layers (src/storage/driver.ts). */
-export const DRIVER_NAMES = ['overlay', 'btrfs', 'reflink', 'dir'] as const;
+export const DRIVER_NAMES = ['overlay', 'btrfs', 'reflink', 'lvm-thin', 'dir'] as const;
 export type DriverName = (typeof DRIVER_NAMES)[number];
 
 /** A root: sealed trees of the store, lowest first, and one that is written to. */

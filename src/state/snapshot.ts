@@ -1,16 +1,16 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, unlink } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { type AtomicWrites, syncDirectory, withWrites } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
-import { RecordReader } from './record.js';
+import { isUuid, RecordReader } from './record.js';
 import { type ConfigFile, DRIVER_NAMES, type DriverName, isConfigFiles, isLayerIds } from './root.js';
 
 const SNAPSHOT_FORMAT = 1;
 const NAME_LENGTH_MAX = 100;
 
-/** NAME/snapshots/SNAP: a state of a container. Never changed once it is written. */
+/** NAME/snapshots/SNAP: a state of a container. Never changed once it is written, but for a uuid that it gets. */
 export interface Snapshot {
   readonly format: typeof SNAPSHOT_FORMAT;
   /** Driver of the root that it was taken of. */
@@ -19,18 +19,27 @@ export interface Snapshot {
   readonly layers: readonly string[];
   readonly config: readonly ConfigFile[];
   readonly createdMs: number;
-  /** Who took it: `manual`, `restore`, or `schedule NAME`: a schedule expires only its own. */
+  /** Who took it: `manual`, `restore`, `receive`, or `schedule NAME`: a schedule expires only its own. */
   readonly by: string;
   /** The container ran meanwhile. */
   readonly running: boolean;
   /** How long it stood still for it. */
   readonly frozenMs: number;
   readonly copiedBytes: number;
+  /**
+   * The same wherever this state was received: who knows another one's uuid knows all that is in it. Absent in
+   * snapshots of an older tsct.
+   */
+  readonly uuid?: string;
+}
+
+export function isSnapshotName(name: string): boolean {
+  return name.length <= NAME_LENGTH_MAX && /^[a-zA-Z0-9]([\w.:+-]*[a-zA-Z0-9])?$/.test(name);
 }
 
 /** @throws TSCT_BAD_NAME (exit 2): it becomes the name of a file. */
 export function checkSnapshotName(name: string): void {
-  if (name.length <= NAME_LENGTH_MAX && /^[a-zA-Z0-9]([\w.:+-]*[a-zA-Z0-9])?$/.test(name)) return;
+  if (isSnapshotName(name)) return;
   throw new TsctError('TSCT_BAD_NAME', `${JSON.stringify(name)} is not a name for a snapshot`, {
     exitCode: ExitCode.Usage,
     hint: `1 to ${NAME_LENGTH_MAX} letters, digits and . _ : + -, beginning and ending with a letter or digit`,
@@ -40,6 +49,7 @@ export function checkSnapshotName(name: string): void {
 /** @throws TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT (exit 5). */
 export function parseSnapshot(path: HostPath, text: string): Snapshot {
   const record = RecordReader.parse(path, text, SNAPSHOT_FORMAT);
+  const uuid = record.optional('uuid', isUuid, 'a uuid');
   return {
     format: SNAPSHOT_FORMAT,
     driver: record.oneOf('driver', DRIVER_NAMES),
@@ -50,6 +60,7 @@ export function parseSnapshot(path: HostPath, text: string): Snapshot {
     running: record.need('running', (v): v is boolean => typeof v === 'boolean', 'true or false'),
     frozenMs: record.need('frozenMs', (v): v is number => typeof v === 'number' && v >= 0, 'a time in ms'),
     copiedBytes: record.integer('copiedBytes'),
+    ...(uuid === undefined ? {} : { uuid }),
   };
 }
 
@@ -102,18 +113,42 @@ export class Snapshots {
     });
   }
 
+  /** Puts the record among those that are to be placed. */
+  stage(writes: AtomicWrites, name: string, snapshot: Omit<Snapshot, 'format'>): void {
+    this.put((path, text) => writes.stage(path, text), name, snapshot);
+  }
+
+  /** Writes the record: whole, or not at all. */
   async write(name: string, snapshot: Omit<Snapshot, 'format'>): Promise<void> {
+    await withWrites(async (writes) => {
+      this.stage(writes, name, snapshot);
+      await writes.placeNext();
+      await writes.syncNames();
+    });
+  }
+
+  /** Gives the record to `write`. */
+  put(write: (path: HostPath, text: string) => void, name: string, snapshot: Omit<Snapshot, 'format'>): void {
     checkSnapshotName(name);
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
-    await writeFileAtomic(
-      this.file(name),
-      `${JSON.stringify({ format: SNAPSHOT_FORMAT, ...snapshot }, null, 2)}\n`,
-    );
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    write(this.file(name), `${JSON.stringify({ format: SNAPSHOT_FORMAT, ...snapshot }, null, 2)}\n`);
   }
 
   async remove(name: string): Promise<void> {
+    await this.syncContainer();
     await unlink(this.file(name));
-    await syncDirectory(dirname(this.file(name)));
+    await syncDirectory(this.dir);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.syncContainer();
+    await rename(this.file(from), this.file(to));
+    await syncDirectory(this.dir);
+  }
+
+  /** A `current` that brings back what a restore keeps (lifecycle/settle.ts) must not outlive what is done to that. */
+  private syncContainer(): Promise<void> {
+    return syncDirectory(dirname(this.dir));
   }
 
   file(name: string): HostPath {

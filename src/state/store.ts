@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { chmod, mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { randomHex } from '../base/random.js';
 import { keysWithGroup } from './groups.js';
 import { checkName, isValidName } from './names.js';
 
@@ -71,19 +71,26 @@ export class Store {
   /**
    * Makes NAME/ with the mark of an unfinished container in it. The caller holds the lock. It gets its name with
    * the mark in it: a directory without one would be listed as whole.
+   * @returns `marked`: the mark is on disk. Flush nothing in the directory before, else that alone may be there after
+   * a crash of the host; until then nothing of it is, or all of it, since file systems commit directories in order.
    */
-  async createPartial(name: string): Promise<void> {
+  createPartial(name: string): { readonly marked: Promise<void> } {
     const dir = this.doomedDir(name);
-    await mkdir(dir, { mode: 0o700 });
-    await writeFile(join(dir, basename(this.layout.partialMark(name))), '', { mode: 0o600 });
-    await syncDirectory(dir);
-    await rename(dir, this.layout.containerDir(name));
+    mkdirSync(dir, { mode: 0o700 });
+    writeFileSync(join(dir, basename(this.layout.partialMark(name))), '', { mode: 0o600 });
+    renameSync(dir, this.layout.containerDir(name));
+    const marked = syncDirectory(this.layout.containerDir(name));
+    marked.catch(() => {}); // whoever waits for it is told
+    return { marked };
   }
 
-  /** From here on the container is whole: everything before is on disk first. */
-  async finishPartial(name: string): Promise<void> {
-    await syncDirectory(this.layout.containerDir(name));
-    await unlink(this.layout.partialMark(name));
+  /**
+   * From here on the container is whole: the caller has flushed the files in it.
+   * @param first makes durable what must not come to disk later than that.
+   */
+  async finishPartial(name: string, first: () => Promise<void> = async () => {}): Promise<void> {
+    unlinkSync(this.layout.partialMark(name));
+    await first();
     await syncDirectory(this.layout.containerDir(name));
     await syncDirectory(this.layout.root);
   }
@@ -124,7 +131,7 @@ export class Store {
   }
 
   private doomedDir(name: string): HostPath {
-    return join(this.layout.root, `${DOOMED}${name}_${randomBytes(4).toString('hex')}`);
+    return join(this.layout.root, `${DOOMED}${name}_${randomHex(4)}`);
   }
 
   /** Gives a stopped container another name. The caller holds both locks. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { randomHex } from '../base/random.js';
 import { isValidName } from './names.js';
 import { RecordReader } from './record.js';
 import { checkSnapshotName } from './snapshot.js';
@@ -116,7 +116,7 @@ export class Volumes {
   }
 
   private tempDir(name: string): HostPath {
-    return join(this.layout.volumesDir, `${TEMP_PREFIX}${name}_${randomBytes(4).toString('hex')}`);
+    return join(this.layout.volumesDir, `${TEMP_PREFIX}${name}_${randomHex(4)}`);
   }
 }
 

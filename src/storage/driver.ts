@@ -1,7 +1,13 @@
+import type { HostPath } from '../base/paths.js';
 import type { Root } from '../state/root.js';
 import type { LayerStore } from './layer-store.js';
 import type { Pin } from './pin.js';
 import type { Freezer, TreeTools } from './tree-tools.js';
+
+/**
+ * Puts a delta, which is what a layer of overlay would be, into an empty tree, or onto a tree that it is a delta of.
+ */
+export type Lay = (tree: HostPath, how: 'into' | 'onto') => Promise<void>;
 
 /** What a driver works with. */
 export interface DriverContext {
@@ -9,6 +15,8 @@ export interface DriverContext {
   readonly trees: TreeTools;
   /** Names what is made until a file does. */
   readonly pin: Pin;
+  /** [Storage] Pool= of a root that is made; else a tree is made in the pool that the one which it is made of is in. */
+  readonly pool?: string;
 }
 
 /**
@@ -25,6 +33,8 @@ export interface Driver {
   seal(ctx: DriverContext, root: Root): Promise<Sealed>;
   /** The same for as long as the container is neither started nor changed: what `grow` makes a root of at once. */
   lend(ctx: DriverContext, root: Root): Promise<Sealed>;
+  /** Layers with the content that others have with a delta on them, sealed. */
+  extend(ctx: DriverContext, layers: readonly string[], lay: Lay): Promise<readonly string[]>;
   /** All trees of a root, as layers for when it is no longer written to. */
   asLayers(root: Root): readonly string[];
   /** Layers with the content of a running root at one moment at which it was frozen. */

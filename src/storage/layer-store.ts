@@ -1,15 +1,19 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
-import { isErrno, TsctError, TsctErrors } from '../base/errors.js';
+import { TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { randomHex } from '../base/random.js';
 import { LAYER_FORMAT, type Layer, type LayerNote } from './layer.js';
 import { Pin, readPins, removePin } from './pin.js';
 import { layersInUse, namesIn } from './references.js';
 import type { StorageTools } from './tools.js';
+import { exists, makeDirectory } from './tree-directory.js';
+import { removeLayers, show } from './volume.js';
+import { isAbsent } from './volume-note.js';
 
 /** Enough of a SHA-256 (128 bit) that two trees never meet; short, since mount options hold many of them. */
 const ID_LENGTH = 32;
@@ -30,6 +34,10 @@ export class LayerStore {
     return this.layout.layerTree(id);
   }
 
+  get stateRoot(): HostPath {
+    return this.layout.root;
+  }
+
   async has(id: string): Promise<boolean> {
     return exists(this.layout.layerTree(id));
   }
@@ -48,7 +56,7 @@ export class LayerStore {
     await mkdir(this.layersDir, { recursive: true, mode: 0o700 });
     if (await this.isInterrupted()) await this.sweepUnused();
     // The lock says that this process lives; it is on a file beside the directory, so that a sweep can ask.
-    const name = `${TEMP_PREFIX}${randomBytes(6).toString('hex')}`;
+    const name = `${TEMP_PREFIX}${randomHex(6)}`;
     const lock = await this.tools.lock(this.tempLock(name));
     const temp = join(this.layersDir, name);
     try {
@@ -73,9 +81,9 @@ export class LayerStore {
    * @param make makes the tree's directory itself, default a plain one of mode 0755.
    */
   async addEmpty(pin: Pin, make: (tree: HostPath) => Promise<void> = makeDirectory): Promise<string> {
-    const id = randomBytes(ID_LENGTH / 2).toString('hex');
+    const id = randomHex(ID_LENGTH / 2);
     await pin.add(id);
-    await mkdir(this.layout.layerDir(id), { recursive: true, mode: 0o700 });
+    mkdirSync(this.layout.layerDir(id), { recursive: true, mode: 0o700 });
     await make(this.tree(id));
     return id;
   }
@@ -129,6 +137,20 @@ export class LayerStore {
     }
   }
 
+  /** Trees to be read, which somebody keeps in the store: those that are volumes are mounted when they are not. */
+  async present(ids: readonly string[]): Promise<HostPath[]> {
+    const absent = ids.map(this.layout.layerDir).filter(isAbsent);
+    if (absent.length > 0) {
+      const lock = await this.tools.lock(this.storeLock);
+      try {
+        for (const dir of absent) await show(dir);
+      } finally {
+        await lock.release();
+      }
+    }
+    return ids.map(this.layout.layerTree);
+  }
+
   /** True when somebody died at work in the store. Costs two readdirs. */
   async isInterrupted(): Promise<boolean> {
     if ((await namesIn(this.layersDir)).some((name) => name.startsWith(TEMP_PREFIX))) return true;
@@ -166,7 +188,10 @@ export class LayerStore {
     } finally {
       await lock.release();
     }
-    await this.tools.removeTrees(gone.map((id) => join(this.layersDir, `${TEMP_PREFIX}${id}`)));
+    await removeLayers(
+      gone.map((id) => join(this.layersDir, `${TEMP_PREFIX}${id}`)),
+      this.tools,
+    );
     return gone;
   }
 
@@ -217,23 +242,8 @@ export class LayerStore {
       if (!name.startsWith(TEMP_PREFIX)) continue;
       const lock = await this.tools.tryLock(this.tempLock(name));
       if (!lock) continue;
-      await this.tools.removeTrees([join(this.layersDir, name)]);
+      await removeLayers([join(this.layersDir, name)], this.tools);
       await lock.release();
     }
-  }
-}
-
-async function makeDirectory(path: HostPath): Promise<void> {
-  await mkdir(path);
-  await chmod(path, 0o755); // whatever the umask is
-}
-
-async function exists(path: HostPath): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { HostPath } from '../base/paths.js';
 import type { Root } from '../state/root.js';
@@ -16,12 +16,21 @@ const LAYERS_MAX = 60;
  */
 export const overlayDriver: Driver = {
   async grow(ctx, layers) {
+    await ctx.store.present(layers);
     return { driver: 'overlay', layers, upper: await makeUpper(ctx, layers.at(-1)) };
   },
 
   seal,
   // Its upper would be a lower layer of the other root and written to: not allowed (overlayfs.rst).
   lend: seal,
+
+  async extend(ctx, layers, lay) {
+    await ctx.store.present(layers);
+    const id = await ctx.store.addEmpty(ctx.pin);
+    await lay(ctx.store.tree(id), 'into');
+    await ctx.trees.sync(ctx.store.tree(id));
+    return keepLow(ctx, [...layers, id]);
+  },
 
   asLayers: (root) => [...root.layers, root.upper],
 
@@ -35,7 +44,7 @@ export const overlayDriver: Driver = {
 
 async function seal(ctx: DriverContext, root: Root): Promise<Sealed> {
   // Nothing was written: no need to stack an empty tree on the others.
-  if (await isEmpty(ctx.store.tree(root.upper))) return { layers: root.layers, root };
+  if (isEmpty(ctx.store.tree(root.upper))) return { layers: root.layers, root };
   const layers = await keepLow(ctx, [...root.layers, root.upper]);
   return { layers, root: { ...root, layers, upper: await makeUpper(ctx, layers.at(-1)) } };
 }
@@ -47,28 +56,24 @@ async function keepLow(
 ): Promise<readonly string[]> {
   if (layers.length <= LAYERS_MAX) return layers;
   const id = await store.addEmpty(pin);
-  await trees.copy(
-    layers.map((layer) => store.tree(layer)),
-    store.tree(id),
-    { durable: true },
-  );
+  await trees.copy(await store.present(layers), store.tree(id), { durable: true });
   return [id];
 }
 
 /** The root directory of an overlay is that of its upper tree: a new one looks like the one below. */
 async function makeUpper({ store, pin }: DriverContext, below: string | undefined): Promise<string> {
   const id = await store.addEmpty(pin);
-  await mkdir(join(dirname(store.tree(id)), 'work'), { mode: 0o700 });
-  if (below !== undefined) await takeLooks(store.tree(below), store.tree(id));
+  mkdirSync(join(dirname(store.tree(id)), 'work'), { mode: 0o700 });
+  if (below !== undefined) takeLooks(store.tree(below), store.tree(id));
   return id;
 }
 
-async function takeLooks(from: HostPath, to: HostPath): Promise<void> {
-  const { mode, uid, gid } = await stat(from);
-  await chown(to, uid, gid);
-  await chmod(to, mode & 0o7777);
+function takeLooks(from: HostPath, to: HostPath): void {
+  const { mode, uid, gid } = statSync(from);
+  chownSync(to, uid, gid);
+  chmodSync(to, mode & 0o7777);
 }
 
-async function isEmpty(tree: HostPath): Promise<boolean> {
-  return (await readdir(tree)).length === 0;
+function isEmpty(tree: HostPath): boolean {
+  return readdirSync(tree).length === 0;
 }

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isErrno } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
+import { randomHex } from '../base/random.js';
 import type { HeldLock, StorageTools } from './tools.js';
 
 /**
@@ -20,20 +21,25 @@ export class Pin {
 
   /** @param container whose change it is; empty for none. */
   static async create(layout: StateLayout, tools: StorageTools, container: string): Promise<Pin> {
-    await mkdir(layout.pinDir, { recursive: true, mode: 0o700 });
-    const name = randomBytes(8).toString('hex');
+    mkdirSync(layout.pinDir, { recursive: true, mode: 0o700 });
+    const name = randomHex(8);
     const lock = await tools.lock(lockOf(layout, name));
     const pin = new Pin(join(layout.pinDir, `${name}.json`), lock, container);
     await pin.add();
     return pin;
   }
 
+  /** Of its lock: see HeldLock. */
+  get fd(): number {
+    return this.lock.fd;
+  }
+
   /** Not fsynced: after a crash of the host nobody is making anything. */
   async add(...layers: readonly string[]): Promise<void> {
     this.layers.push(...layers);
     const text = JSON.stringify({ container: this.container, layers: this.layers });
-    await writeFile(`${this.file}.tmp`, text, { mode: 0o600 });
-    await rename(`${this.file}.tmp`, this.file);
+    writeFileSync(`${this.file}.tmp`, text, { mode: 0o600 });
+    renameSync(`${this.file}.tmp`, this.file);
   }
 
   async release(): Promise<void> {
@@ -79,8 +85,8 @@ async function readPin(
 
 /** What is left of a pin whose process has died. */
 export async function removePin(file: HostPath): Promise<void> {
-  await rm(file, { force: true });
-  await rm(`${file}.tmp`, { force: true });
+  rmSync(file, { force: true });
+  rmSync(`${file}.tmp`, { force: true });
 }
 
 function lockOf(layout: StateLayout, name: string): HostPath {

@@ -2,6 +2,8 @@ import type { HostPath } from '../base/paths.js';
 
 /** A lock that is held; the kernel takes it back when the process dies. */
 export interface HeldLock {
+  /** For a program that goes on when this process is killed: it holds the lock as long as it keeps the descriptor. */
+  readonly fd: number;
   release(): Promise<void>;
 }
 
@@ -9,9 +11,9 @@ export interface HeldLock {
 export interface StorageTools {
   /** Path of the native program tsct-archive. */
   readonly archiveProgram: HostPath;
-  /** Removes trees with btrfs subvolumes in them, whether or not `signal` has fired. What is not there is no error. */
   /** Makes the directory of a new tree, mode 0755; on btrfs a subvolume. */
   readonly makeTree: (path: HostPath) => Promise<void>;
+  /** Removes trees with btrfs subvolumes in them, whether or not `signal` has fired. What is not there is no error. */
   readonly removeTrees: (paths: readonly HostPath[]) => Promise<void>;
   /**
    * Takes an exclusive lock on a file named after its purpose, waiting as long as somebody else has it.

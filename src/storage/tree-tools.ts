@@ -26,8 +26,11 @@ export interface TreeTools {
   sync(path: HostPath): Promise<void>;
 }
 
-/** Keeps a container still while `work` runs; @returns how long that was, in ms. */
-export type Freezer = (work: () => Promise<void>) => Promise<number>;
+/**
+ * Keeps a container still while `work` runs; @returns how long that was, in ms.
+ * @param options.hold false when `work` itself takes one moment of all that is written: its hooks run all the same.
+ */
+export type Freezer = (work: () => Promise<void>, options?: { readonly hold?: boolean }) => Promise<number>;
 
 export interface LiveCopy {
   readonly copiedBytes: number;

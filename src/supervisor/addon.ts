@@ -2,10 +2,12 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import { ExitCode, TsctError } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
+import type { FileEdit } from '../plan/launch-plan.js';
 
 /**
- * System calls that Node does not have (native/addon/addon.cc). Every function is synchronous, never waits, and
- * throws TSCT_SYSCALL, whose cause has `{step, call, errno, target, detail}`.
+ * System calls that Node does not have (native/addon/addon.cc). Every function is synchronous, waits for nothing but
+ * the disk, and throws TSCT_SYSCALL, whose cause has `{step, call, errno, target, detail}`.
  */
 export interface Addon {
   /**
@@ -33,8 +35,18 @@ export interface Addon {
   openat2InRoot(rootFd: number, path: string, flags: number): number;
   /** pidfd_open(2): a handle on a process that no other process can ever take over. Close it. */
   pidfdOpen(pid: number): number;
+  /** pipe2(2), close-on-exec, for two programs to talk without us in between. Close both. */
+  pipe(): readonly [read: number, write: number];
   /** pidfd_send_signal(2). @param signal number; 0 only asks whether the process is there (ESRCH). */
   pidfdSendSignal(pidfd: number, signal: number): void;
+  /**
+   * Writes small files into the root of a stopped container without mounting it. No link in it is followed.
+   * @param trees topmost first: that one is written to. @param edits operations `write`, always or when it exists.
+   * @returns false when it has to be mounted for that (editRoot): what was done by then does no harm.
+   */
+  editTrees(trees: readonly HostPath[], edits: readonly FileEdit[]): boolean;
+  /** A writable snapshot of a btrfs subvolume (BTRFS_IOC_SNAP_CREATE_V2): on disk, with all before it, on return. */
+  snapshotSubvolume(from: HostPath, to: HostPath): void;
 }
 
 /** A failure as the add-on throws it. */
@@ -84,6 +96,9 @@ function wrap(native: NativeExports): Addon {
     execProgram: (path, argv, env) => wording(() => native.execProgram(path, argv, env)),
     openat2InRoot: (rootFd, path, flags) => wording(() => native.openat2InRoot(rootFd, path, flags)),
     pidfdOpen: (pid) => wording(() => native.pidfdOpen(pid)),
+    editTrees: (trees, edits) => wording(() => native.editTrees(trees, edits)),
+    snapshotSubvolume: (from, to) => wording(() => native.snapshotSubvolume(from, to)),
+    pipe: () => wording(() => native.pipe()),
     pidfdSendSignal: (pidfd, signal) => wording(() => native.pidfdSendSignal(pidfd, signal)),
   };
 }

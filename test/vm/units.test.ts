@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ const state = async (name: string) =>
   (await tsctOk(['info', name, '--json'])).json<{ state: string }>().state;
 
 beforeAll(async () => {
-  for (const unit of ['tsct.service', 'tsct@.service', 'tsct-snapshots.service', 'tsct-snapshots.timer']) {
+  for (const unit of readdirSync(join(CHECKOUT, 'contrib/systemd'))) {
     cpSync(join(CHECKOUT, 'contrib/systemd', unit), join('/etc/systemd/system', unit));
   }
   await systemctl('daemon-reload');
@@ -50,4 +50,26 @@ test('tsct-snapshots.timer starts its service, which takes what is due', async (
   await systemctl('start', 'tsct-snapshots.service');
   expect(await snapshots()).toHaveLength(1);
   await systemctl('disable', '--now', 'tsct-snapshots.timer');
+});
+
+test('tsct-backup.timer starts its service, which backs up every container', async () => {
+  const repository = mkdtempSync('/var/tmp/tsct-backup-');
+  await systemctl('enable', '--now', 'tsct-backup.timer');
+  const { stdout } = await systemctl('show', 'tsct-backup.timer', '-p', 'ActiveState', '--value');
+  expect(stdout).toBe('active');
+  mkdirSync('/run/systemd/system/tsct-backup.service.d');
+  writeFileSync(
+    '/run/systemd/system/tsct-backup.service.d/repository.conf',
+    `[Service]\nEnvironment=REPOSITORY=${repository}\n`,
+  );
+  await systemctl('daemon-reload');
+  await systemctl('start', 'tsct-backup.service');
+  const { json } = await tsctOk(['backup', 'list', '--repo', repository, '--json']);
+  expect(
+    json<{ name: string }[]>()
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['alone', 'boots']);
+  await systemctl('disable', '--now', 'tsct-backup.timer');
+  rmSync(repository, { recursive: true });
 });

@@ -18,6 +18,7 @@
 //   probe keyring CMD...     on the host: runs CMD in a session keyring named tsct-canary
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -219,6 +220,9 @@ static void open_each(char** paths) {
     int fd = open(*paths, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     char text[32] = "";
     if (fd >= 0 && read(fd, text, 16) < 0) strcpy(text, strerrorname_np(errno));
+    // What /dev/urandom gives may hold the end of a line.
+    for (char* c = text; *c; c++)
+      if (!isprint((unsigned char)*c)) *c = '?';
     printf("%s %s\n", *paths, fd < 0 ? strerrorname_np(errno) : *text ? text : "OK");
   }
 }

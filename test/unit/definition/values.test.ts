@@ -209,3 +209,20 @@ describe('[Snapshots] values', () => {
     ['PreHook=quiesce', /not an absolute path/],
   ])('refuses %s', (line, message) => expect(() => snapshots(line)).toThrow(message));
 });
+
+describe('[Storage]', () => {
+  const storage = (text: string) =>
+    parseDefinition([{ file: 'config', text: `[Storage]\n${text}\n` }]).storage;
+
+  it('names a thin pool as lvm2 does', () => {
+    expect(storage('Driver=lvm-thin\nPool=vg-0/thin_pool.1').pool).toBe('vg-0/thin_pool.1');
+  });
+
+  it.each([
+    ['Driver=zfs', /there is no driver zfs: tsct was never run on ZFS/],
+    ['Driver=zsf', /"zsf" is not one of overlay, btrfs, reflink, lvm-thin, dir/],
+    ['Pool=pool', /"pool" is not VG\/POOL/],
+    ['Pool=/dev/vg/pool', /is not VG\/POOL/],
+    ['Pool=-f/pool', /is not VG\/POOL/],
+  ])('refuses %s', (line, message) => expect(() => storage(line)).toThrow(message));
+});

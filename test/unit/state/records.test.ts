@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readCurrent, writeCurrent } from '../../../src/state/current.js';
-import { machineId, newIdentity, readIdentity, writeIdentity } from '../../../src/state/identity.js';
+import { currentText, readCurrent } from '../../../src/state/current.js';
+import { identityText, machineId, newIdentity, readIdentity } from '../../../src/state/identity.js';
 
 let file: string;
 beforeEach(() => {
@@ -14,7 +14,7 @@ afterEach(() => rmSync(join(file, '..'), { recursive: true }));
 describe('identity.json', () => {
   it('reads back what was written', async () => {
     const identity = newIdentity(65536 * 20, 1234);
-    await writeIdentity(file, identity);
+    writeFileSync(file, identityText(identity));
     expect(await readIdentity(file)).toEqual(identity);
     expect(machineId(identity)).toMatch(/^[0-9a-f]{32}$/);
   });
@@ -58,12 +58,12 @@ describe('current', () => {
   } as const;
 
   it('reads back what was written', async () => {
-    await writeCurrent(file, whole);
+    writeFileSync(file, currentText(whole));
     expect(await readCurrent(file)).toEqual(whole);
   });
 
   it.each([
-    [{ driver: 'zfs' }, '"driver" is not overlay or btrfs or reflink or dir'],
+    [{ driver: 'zfs' }, '"driver" is not overlay or btrfs or reflink or lvm-thin or dir'],
     [{ layers: ['../../etc'] }, '"layers"'],
     [{ upper: '../other' }, '"upper"'],
     [{ upper: '/etc' }, '"upper"'],
