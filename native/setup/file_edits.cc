@@ -34,6 +34,22 @@ bool wanted(const FileEdit& e, int parent, const std::string& name, int root_fd)
   return false;
 }
 
+// Nothing is written where nothing would change: a root that is full starts, and an upper layer stays empty.
+bool is_written(const FileEdit& e, int parent, const std::string& name) {
+  UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat st;
+  if (!fd || ::fstat(fd.get(), &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 07777) != e.mode ||
+      static_cast<size_t>(st.st_size) != e.content.size())
+    return false;
+  return read_fd(fd.get(), kStep, e.path) == e.content;
+}
+
+bool is_linked(const FileEdit& e, int parent, const std::string& name) {
+  std::string target(e.target.size() + 1, '\0');
+  ssize_t size = ::readlinkat(parent, name.c_str(), target.data(), target.size());
+  return size >= 0 && target.compare(0, static_cast<size_t>(size), e.target) == 0;
+}
+
 // Written beside and renamed over: a link at the name is replaced and never followed.
 void replace(int parent, const std::string& name, const std::string& path) {
   check(::renameat(parent, kTemp, parent, name.c_str()), kStep, "renameat", path);
@@ -67,9 +83,10 @@ void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd) {
     if (!wanted(e, parent.get(), name, root_fd)) continue;
     switch (e.op) {
       case FileEdit::Op::kWrite:
-        write_edit(e, parent.get(), name);
+        if (!is_written(e, parent.get(), name)) write_edit(e, parent.get(), name);
         break;
       case FileEdit::Op::kSymlink:
+        if (is_linked(e, parent.get(), name)) break;
         ::unlinkat(parent.get(), kTemp, 0);
         check(::symlinkat(e.target.c_str(), parent.get(), kTemp), kStep, "symlinkat", e.path);
         replace(parent.get(), name, e.path);
