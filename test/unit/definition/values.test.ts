@@ -219,7 +219,7 @@ describe('[Storage]', () => {
   });
 
   it.each([
-    ['Driver=zfs', /there is no driver zfs: tsct was never run on ZFS/],
+    ['Driver=zfs', /there is no driver zfs: .* OpenZFS can since 2.2/],
     ['Driver=zsf', /"zsf" is not one of overlay, btrfs, reflink, lvm-thin, dir/],
     ['Pool=pool', /"pool" is not VG\/POOL/],
     ['Pool=/dev/vg/pool', /is not VG\/POOL/],
