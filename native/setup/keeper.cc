@@ -1,7 +1,6 @@
 #include "setup/keeper.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "setup/cgroup.h"
+#include "setup/program.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -30,15 +30,8 @@ std::string unit_name(const NetworkUse& network) {
   return "tsct.net-" + network.bridge + ".service";
 }
 
-std::string program(const char* name) {
-  char self[PATH_MAX];
-  ssize_t n = check(::readlink("/proc/self/exe", self, sizeof self), kStep, "readlink", "/proc/self/exe");
-  std::string path(self, static_cast<size_t>(n));
-  return path.substr(0, path.rfind('/') + 1) + name;
-}
-
 std::vector<std::string> keeper_command(const NetworkUse& network) {
-  std::vector<std::string> command = {program("tsct-keeper"), network.run_dir, network.bridge};
+  std::vector<std::string> command = {program_path("tsct-keeper", kStep), network.run_dir, network.bridge};
   command.insert(command.end(), network.service.begin(), network.service.end());
   return command;
 }
@@ -75,7 +68,7 @@ pid_t spawn(const std::vector<std::string>& command, int output, int log, int gr
 
 // Waits for tsct-launch, which ends once systemd has done it.
 void run_launch(std::vector<std::string> arguments, int output, int log) {
-  arguments.insert(arguments.begin(), program("tsct-launch"));
+  arguments.insert(arguments.begin(), program_path("tsct-launch", kStep));
   int status = 0;
   ::waitpid(spawn(arguments, output, log, -1), &status, 0);
 }

@@ -1,6 +1,8 @@
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "setup/json_reader.h"
@@ -114,6 +116,18 @@ NetworkUse decode_use(JsonReader& r) {
   return n;
 }
 
+PublishedPorts decode_ports(JsonReader& r) {
+  PublishedPorts p;
+  p.protocol = r.word("protocol", {"tcp", "udp"}) == "tcp" ? IPPROTO_TCP : IPPROTO_UDP;
+  if (r.has("at")) p.at = ip_address(r.get<std::string>("at"), r.where("at"));
+  p.host = r.get<uint16_t>("host");
+  p.container = r.get<uint16_t>("container");
+  p.count = r.get<uint32_t>("count");
+  if (p.host == 0 || p.container == 0 || p.count == 0 || p.count > 65536u - std::max(p.host, p.container))
+    refuse("decode plan", r.where("count"), "leads to ports that are not from 1 to 65535");
+  return p;
+}
+
 InterfacePlan decode_interface(JsonReader& r) {
   InterfacePlan i;
   i.name = link_name(r, "name");
@@ -138,6 +152,10 @@ InterfacePlan decode_interface(JsonReader& r) {
     i.rules_add = rules.get<std::string>("add");
     i.rules_remove = rules.get<std::string>("remove");
     rules.done();
+  }
+  if (r.has("ports")) {
+    r.each("ports", [&](JsonReader& ports) { i.ports.push_back(decode_ports(ports)); });
+    if (i.addresses.empty()) refuse("decode plan", r.where("ports"), "lead to no address");
   }
   return i;
 }

@@ -41,6 +41,14 @@ struct RoutePlan {
   IpAddress via;
 };
 
+// Ports of the host that lead to the first address of the interface: host + n to container + n.
+struct PublishedPorts {
+  int protocol = 0;             // IPPROTO_TCP, IPPROTO_UDP
+  std::optional<IpAddress> at;  // absent: all addresses of the host
+  uint16_t host = 0, container = 0;
+  uint32_t count = 0;
+};
+
 struct InterfacePlan {
   std::string name, host_name, alt_name, bridge;
   Mac mac = {};
@@ -49,6 +57,7 @@ struct InterfacePlan {
   std::vector<IpPrefix> addresses;
   std::vector<RoutePlan> routes;
   std::string rules_add, rules_remove;
+  std::vector<PublishedPorts> ports;
 };
 
 struct NetworkPlan {

@@ -19,6 +19,7 @@
 #include "setup/mounter.h"
 #include "setup/network.h"
 #include "setup/overlay.h"
+#include "setup/port_holder.h"
 #include "setup/rootfs.h"
 #include "setup/seccomp.h"
 #include "setup/size_limit.h"
@@ -115,6 +116,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   claim_id_range(plan, supervisor);
   cgroups.create();
   UniqueFd payload = cgroups.open_payload();
+  hold_ports(plan, supervisor, cgroups);
   Connection connection(plan);
   connection.prepare();
   raise_hard_limits(plan.rlimits);

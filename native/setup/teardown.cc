@@ -5,6 +5,7 @@
 #include "setup/cgroup.h"
 #include "setup/id_range.h"
 #include "setup/network.h"
+#include "setup/port_holder.h"
 #include "setup/volatile_root.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
@@ -28,6 +29,7 @@ void remove_run_dir(const std::string& run_dir) {
 
 void tear_down(const LaunchPlan& plan) {
   bool alive = supervisor_alive(plan.run_dir);
+  end_port_holder(plan);  // first: it sits in the supervisor's group
   bool systemd = plan.cgroup.driver == CgroupPlan::Driver::kSystemd;
   // Under systemd a dead supervisor's groups went with its unit.
   if (alive || !systemd) Cgroups(plan, ::getppid()).remove();

@@ -54,6 +54,6 @@ export const INTERFACE_KEYS = {
   }),
   Port: list('ports', parsePort, {
     syntax: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
-    help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets.',
+    help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets. Each is bound on the host by the process tsct-ports while the container runs, so a start fails if something else has it; that process also relays what comes to 127.0.0.1 and [::1] from the host itself. If it is killed, the rest goes on, and the next start has it again.',
   }),
 };

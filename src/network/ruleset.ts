@@ -90,9 +90,12 @@ function inetTable({ bridge, ipv4, ipv6 }: RuledNetwork): string {
   map port6_at { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
   chain arriving {
     type nat hook prerouting priority dstnat; policy accept;
+    # Where route_localnet is set the kernel lets 127/8 in from elsewhere, and it would not see it after this.
+    ip daddr 127.0.0.0/8 accept
+    ip6 daddr ::1 accept
     fib daddr type local jump published
   }
-  # The host's own connections to itself are relayed where they go to 127/8 or ::1: they cannot leave it.
+  # The host's own connections to 127/8 and ::1 cannot leave it: tsct-ports relays them.
   chain own {
     type nat hook output priority -100; policy accept;
     ip daddr != 127.0.0.0/8 fib daddr type local jump published

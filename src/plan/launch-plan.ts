@@ -112,6 +112,18 @@ export interface InterfacePlan {
    * what takes it out again. Kept in runDir, so that the tables can be made again with what runs.
    */
   readonly rules?: { readonly add: string; readonly remove: string };
+  /** Bound on the host by tsct-ports while the container runs; they lead to the first address of their kind. */
+  readonly ports?: readonly PortPlan[];
+}
+
+/** Ports of the host, `host + n`, that lead to `container + n`, n from 0 to `count - 1`. */
+export interface PortPlan {
+  readonly protocol: 'tcp' | 'udp';
+  /** An address of the host; absent: all of them. */
+  readonly at?: string;
+  readonly host: number;
+  readonly container: number;
+  readonly count: number;
 }
 
 export type RootfsPlan = {

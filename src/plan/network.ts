@@ -139,6 +139,7 @@ function buildInterface(
   const hostName = portName(key, of.name);
   const rules = network && ruled(layout, network);
   const mtu = of.mtu ?? network?.mtu;
+  const ports = of.ports.map(({ address, ...port }) => (address ? { ...port, at: address.text } : port));
   const routes = waysOf(one)
     .filter(({ version }) => defaults.get(version) === one)
     .map(({ version, text }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', via: text }));
@@ -159,6 +160,7 @@ function buildInterface(
             { link: hostName, mac, addresses },
             of.ports.map(({ address, ...port }) => (address ? { ...port, at: address } : port)),
           ),
+          ...(ports.length > 0 ? { ports } : {}),
         }
       : {}),
   };

@@ -35,6 +35,8 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   ENOTEMPTY: 'not empty',
   ENODEV: 'no such device',
   ENETUNREACH: 'out of reach of every address of the interface',
+  EADDRINUSE: 'taken already',
+  EADDRNOTAVAIL: 'this host does not have the address',
   ENOTTY: 'this file system does not have the call',
 };
 
@@ -80,6 +82,18 @@ const HINTS: readonly Rule[] = [
     step: /^join link to bridge/,
     errno: ['ENODEV'],
     hint: 'make the bridge first, or name a network of tsct: Network.eth0.Network=tsct0',
+  },
+  {
+    step: /^bind port/,
+    errno: ['EADDRINUSE'],
+    exitCode: ExitCode.WrongState,
+    hint: 'stop what has it, or publish another port: see Port= in tsct.conf(5)',
+  },
+  {
+    step: /^bind port/,
+    errno: ['EADDRNOTAVAIL'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'see ip addr for the addresses there are; Port= without one publishes on all',
   },
   {
     step: /^turn on forwarding/,

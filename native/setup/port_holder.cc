@@ -1,0 +1,163 @@
+#include "setup/port_holder.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "setup/port_sockets.h"
+#include "setup/program.h"
+#include "sys/error.h"
+#include "sys/file.h"
+#include "sys/syscalls.h"
+
+namespace tsct {
+namespace {
+
+constexpr const char* kStep = "start port holder";
+constexpr const char* kEndStep = "end port holder";
+constexpr int kEndMs = 5000;
+constexpr uint32_t kNobody = 65534;
+
+std::string lock_path(const LaunchPlan& plan) {
+  return plan.run_dir + "/ports.lock";
+}
+
+UniqueFd take_lock(const std::string& path) {
+  UniqueFd lock(
+      check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), kStep, "open", path));
+  check(::flock(lock.get(), LOCK_EX | LOCK_NB), kStep, "flock", path);
+  check(::ftruncate(lock.get(), 0), kStep, "ftruncate", path);
+  return lock;
+}
+
+UniqueFd table_in_memory(const PortTable& head, const std::vector<PortEntry>& entries) {
+  UniqueFd fd(check(::memfd_create("tsct-ports", MFD_CLOEXEC), kStep, "memfd_create"));
+  std::string bytes(reinterpret_cast<const char*>(&head), sizeof head);
+  bytes.append(reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof entries[0]);
+  for (size_t at = 0; at < bytes.size();) {
+    ssize_t n = check(::write(fd.get(), bytes.data() + at, bytes.size() - at), kStep, "write");
+    at += static_cast<size_t>(n);
+  }
+  return fd;
+}
+
+struct Start {
+  std::string path, key;
+  int table, null, report;
+  std::vector<int> kept;
+};
+
+[[noreturn]] void become(const Start& start) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::setsid();
+  bool ready = ::chdir("/") == 0 && ::dup2(start.table, 0) == 0 && ::dup2(start.null, 1) == 1 &&
+               ::dup2(start.null, 2) == 2;
+  ::close(kSetupSocketFd);  // open across exec; all else that is not kept is not
+  for (int fd : start.kept) ::fcntl(fd, F_SETFD, 0);
+  char name[] = "tsct-ports";
+  char* argv[] = {name, const_cast<char*>(start.key.c_str()), nullptr};
+  char* env[] = {nullptr};
+  if (ready) ::execve(start.path.c_str(), argv, env);
+  int error = errno;
+  ::_exit(::write(start.report, &error, sizeof error) < 0 ? 126 : 127);
+}
+
+pid_t spawn(Start& start, const std::string& group_path) {
+  UniqueFd group(
+      check(::open(group_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), kStep, "open", group_path));
+  UniqueFd null(check(::open("/dev/null", O_RDWR | O_CLOEXEC), kStep, "open", "/dev/null"));
+  int ends[2];
+  check(::pipe2(ends, O_CLOEXEC), kStep, "pipe2");
+  UniqueFd report(ends[0]), output(ends[1]);
+  start.null = null.get();
+  start.report = output.get();
+  // Into the group from its first moment: a later move waits for an RCU grace period.
+  clone_args args{};
+  args.exit_signal = SIGCHLD;
+  args.flags = CLONE_INTO_CGROUP;
+  args.cgroup = static_cast<uint64_t>(group.get());
+  pid_t pid = check(clone3(args), kStep, "clone3");
+  if (pid == 0) become(start);
+  output.reset();
+  int error = 0;
+  if (::read(report.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error)) {
+    errno = error;
+    fail(kStep, "execve", start.path);
+  }
+  return pid;
+}
+
+int64_t now_ms() {
+  timespec t;
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
+}
+
+bool is_free(const UniqueFd& lock) {
+  return ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
+// While the lock is taken the process lives, so that its pid is nobody else's.
+void kill_holder(const UniqueFd& lock, int patience_ms) {
+  char text[16] = {};
+  if (::pread(lock.get(), text, sizeof text - 1, 0) < 0) fail(kEndStep, "pread", "ports.lock");
+  pid_t pid = static_cast<pid_t>(atoi(text));
+  UniqueFd pidfd(pid > 1 ? pidfd_open(pid) : -1);
+  if (pidfd && !is_free(lock)) {
+    pidfd_send_signal(pidfd.get(), SIGKILL);
+    pollfd gone{pidfd.get(), POLLIN, 0};
+    ::poll(&gone, 1, patience_ms);
+  } else if (!pidfd) {
+    ::usleep(2000);  // killed before its pid was written: it ends with whoever did that
+  }
+}
+
+void start_holder(const LaunchPlan& plan, const SupervisorLink& supervisor, const Cgroups& cgroups) {
+  BoundPorts ports = bind_ports(plan.network);
+  if (ports.sockets.empty()) return;
+  UniqueFd lock = take_lock(lock_path(plan));
+  int ends[2];
+  check(::pipe2(ends, O_CLOEXEC), kStep, "pipe2");
+  UniqueFd life(ends[0]), held(ends[1]);
+  PortTable head{life.get(), lock.get(), plan.root_uid() ? plan.root_uid() : kNobody,
+                 static_cast<uint32_t>(ports.entries.size())};
+  UniqueFd table = table_in_memory(head, ports.entries);
+  Start start{program_path("tsct-ports", kStep), plan.key, table.get(), -1, -1, {life.get(), lock.get()}};
+  for (const auto& fd : ports.sockets) start.kept.push_back(fd.get());
+  pid_t pid = spawn(start, cgroups.supervisor());
+  std::string text = std::to_string(pid) + "\n";
+  check(::pwrite(lock.get(), text.data(), text.size(), 0), kStep, "pwrite", lock_path(plan));
+  supervisor.hold(held.get());
+}
+
+}  // namespace
+
+void hold_ports(const LaunchPlan& plan, const SupervisorLink& supervisor, const Cgroups& cgroups) {
+  try {
+    start_holder(plan, supervisor, cgroups);
+  } catch (SysError& e) {
+    if (e.stage.empty()) e.stage = "network";
+    throw;
+  }
+}
+
+void end_port_holder(const LaunchPlan& plan) {
+  std::string path = lock_path(plan);
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!lock) return;
+  int64_t end = now_ms() + kEndMs;
+  while (!is_free(lock)) {
+    int64_t left = end - now_ms();
+    if (left <= 0) refuse(kEndStep, path, "it is still there", ETIMEDOUT);
+    kill_holder(lock, static_cast<int>(left));
+  }
+  ::unlink(path.c_str());
+}
+
+}  // namespace tsct

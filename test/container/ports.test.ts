@@ -1,0 +1,258 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect } from 'vitest';
+import { RUN_ROOT } from '../../src/base/paths.js';
+import type { ContainerInfo } from '../../src/lifecycle/info.js';
+import { noRoot, testNeeding } from '../support/requires.js';
+import { until, useRoot } from '../support/temp-root.js';
+
+// Each test leaves nothing on the machine, or useRoot says what.
+const it = testNeeding(noRoot());
+const root = useRoot();
+
+const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
+
+/** A container that publishes these. */
+async function publish(name: string, ...ports: string[]): Promise<void> {
+  const settings = ports.flatMap((port) => ['--set', `Network.eth0.Port=${port}`]);
+  await root.ok(['create', name, '--template', 'busybox', ...settings]);
+}
+
+/** A web server inside, with this file in its root. */
+const serve = (name: string, port: number, file = 'echo hello') =>
+  root.sh(name, `mkdir -p /www && ${file} >/www/index.html && httpd -h /www -p ${port}`);
+
+const curl = (url: string, ...more: string[]) =>
+  execa('curl', ['-s', '-m', '20', ...more, url], { reject: false });
+
+/** TCP sockets that listen, as `ss -ltn` would tell: `00000000:4A38` for 0.0.0.0:19000. */
+const listening = (file: 'tcp' | 'tcp6') =>
+  readFileSync(`/proc/net/${file}`, 'utf8')
+    .split('\n')
+    .filter((line) => line.split(/\s+/)[4] === '0A')
+    .map((line) => line.split(/\s+/)[2] ?? '');
+
+const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0');
+const isBound = (port: number) => listening('tcp').includes(`00000000:${hex(port)}`);
+
+const lockFile = (name: string) => join(RUN_ROOT, root.layout.key(name), 'ports.lock');
+const holderOf = (name: string) => Number(readFileSync(lockFile(name), 'utf8'));
+
+const isGone = (pid: number) => {
+  const state = existsSync(`/proc/${pid}/stat`)
+    ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]
+    : 'Z';
+  return state === 'Z';
+};
+
+/** All that comes after `request` was sent and this side has no more to say. */
+async function ask(port: number, request: string, host = '127.0.0.1'): Promise<Buffer> {
+  const socket: Socket = connect({ port, host, allowHalfOpen: true });
+  const parts: Buffer[] = [];
+  socket.on('data', (part: Buffer) => parts.push(part));
+  socket.end(request);
+  await once(socket, 'end');
+  return Buffer.concat(parts);
+}
+
+/** The answer to a datagram, or undefined after two seconds. */
+async function echoed(type: 'udp4' | 'udp6', port: number, host: string): Promise<string | undefined> {
+  const socket = createSocket(type);
+  try {
+    const answer = new Promise<string | undefined>((resolve) => {
+      socket.on('message', (data, from) => resolve(`${data.toString().trim()} from ${from.address}`));
+      setTimeout(() => resolve(undefined), 2000);
+    });
+    socket.send('ping\n', port, host);
+    return await answer;
+  } finally {
+    socket.close();
+  }
+}
+
+describe('a published port', () => {
+  it('is bound on the host for the run, and answers at localhost', async () => {
+    await publish('site', '19000:80', '19001-19003:80', '127.0.0.1:19010:81');
+    await root.ok(['start', 'site']);
+    await serve('site', 80);
+    await root.sh('site', 'httpd -h /www -p 81 && httpd -h /www -p 82');
+    for (const url of [
+      '127.0.0.1:19000',
+      '[::1]:19000',
+      '127.0.0.2:19000',
+      '127.0.0.1:19001',
+      '127.0.0.1:19003',
+      '127.0.0.1:19010',
+    ]) {
+      expect((await curl(`http://${url}/`)).stdout, url).toBe('hello');
+    }
+    expect(listening('tcp')).toContain(`00000000:${hex(19000)}`);
+    expect(listening('tcp6')).toContain(`${'0'.repeat(32)}:${hex(19000)}`);
+    expect(listening('tcp')).toContain(`0100007F:${hex(19010)}`);
+    const status = readFileSync(`/proc/${holderOf('site')}/status`, 'utf8');
+    expect(status).toMatch(/^CapEff:\t0+$/m);
+    expect(status).not.toMatch(/^Uid:\t0\t/m);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    const dirty = readFileSync(`/proc/${(await info('site')).supervisorPid}/cgroup`, 'utf8');
+    expect(
+      readFileSync(`/proc/${holderOf('site')}/cgroup`, 'utf8')
+        .split('\n')
+        .at(-2),
+    ).toBe(dirty.split('\n').at(-2));
+
+    // A reboot from inside: another holder, the same ports.
+    const first = holderOf('site');
+    await root.run(['exec', 'site', '-T', '--', 'reboot']);
+    await until('rebooted', async () => (await info('site')).boots === 2);
+    await root.ok(['wait', 'site', '--for', 'address', '--timeout', '30']);
+    await until('holder', () => existsSync(lockFile('site')) && holderOf('site') !== first);
+    await serve('site', 80);
+    expect((await curl('http://127.0.0.1:19000/')).stdout).toBe('hello');
+
+    const second = holderOf('site');
+    await root.ok(['stop', '--kill', 'site']);
+    expect(isGone(second)).toBe(true);
+    expect(isBound(19000)).toBe(false);
+    expect((await curl('http://127.0.0.1:19000/')).exitCode).toBe(7);
+  });
+
+  it('carries datagrams there and back', async () => {
+    await publish('echo', '19020:7/udp');
+    await root.ok(['start', 'echo']);
+    await root.sh(
+      'echo',
+      'nc -u -l -p 7 -e cat </dev/null >/dev/null 2>&1 & nc -h 2>&1 | head -1; sleep 0.2',
+    );
+    expect(await echoed('udp4', 19020, '127.0.0.2')).toBe('ping from 127.0.0.2');
+    await root.ok(['stop', '--kill', 'echo']);
+    await root.ok(['start', 'echo']);
+    await root.sh('echo', 'nc -u -l -p 7 -e cat </dev/null >/dev/null 2>&1 & sleep 0.2');
+    expect(await echoed('udp6', 19020, '::1')).toBe('ping from ::1');
+  });
+
+  it('takes two hundred at once, and an answer that is longer than all buffers after a half-close', async () => {
+    await publish('busy', '19030:80', '19031:81');
+    await root.ok(['start', 'busy']);
+    await serve('busy', 80);
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => ask(19030, 'GET /index.html HTTP/1.0\r\n\r\n')),
+    );
+    expect(answers.filter((answer) => answer.toString().endsWith('hello\n')).length).toBe(200);
+
+    // It answers only once it has seen the end of what is asked.
+    const script = 'n=$(wc -c); head -c 5000000 /dev/zero | tr "\\000" x; echo $n';
+    await root.sh('busy', `printf '%s\\n' '#!/bin/sh' '${script}' >/answer; chmod +x /answer`);
+    await root.sh('busy', 'nc -lk -p 81 -e /answer </dev/null >/dev/null 2>&1 & sleep 0.2');
+    const long = (await ask(19031, 'y'.repeat(3_000_000))).toString();
+    expect(long.length).toBe(5_000_008);
+    expect(long.slice(-10)).toBe('xx3000000\n');
+    expect(/^x{5000000}3000000\n$/.test(long)).toBe(true);
+  });
+
+  it('costs no time while nothing happens, and what nobody reads waits', async () => {
+    await publish('slow', '19040:81');
+    await root.ok(['start', 'slow']);
+    await root.sh('slow', 'nc -lk -p 81 -e yes </dev/null >/dev/null 2>&1 & sleep 0.2');
+    const socket = connect({ port: 19040, host: '127.0.0.1' });
+    await once(socket, 'connect');
+    socket.pause();
+    const ticks = () =>
+      readFileSync(`/proc/${holderOf('slow')}/stat`, 'utf8')
+        .split(' ')
+        .slice(13, 15)
+        .map(Number);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const before = ticks();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(ticks()).toEqual(before);
+    const rss = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${holderOf('slow')}/status`, 'utf8'));
+    expect(Number(rss?.[1])).toBeLessThan(200);
+    socket.destroy();
+  });
+});
+
+describe('a port that somebody has', () => {
+  it('is refused with the name of the process, and nothing is left', async () => {
+    const server = createServer().listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    try {
+      await publish('late', '19050:80', `${port}:80`);
+      const refused = await root.run(['start', 'late']);
+      expect(refused.exitCode).toBe(4);
+      expect(refused.stderr).toContain(`bind port tcp 0.0.0.0:${port}`);
+      expect(refused.stderr).toContain(`(pid ${process.pid}) has it`);
+      expect(isBound(19050)).toBe(false);
+      expect(existsSync(lockFile('late'))).toBe(false);
+    } finally {
+      server.close();
+    }
+    await root.ok(['start', 'late']);
+    expect(isBound(port)).toBe(true);
+    await publish('rival', `${port}:80`);
+    expect((await root.run(['start', 'rival'])).stderr).toContain(`late has published port ${port}/tcp`);
+    // The host's daemon is the one that comes too late now.
+    const second = createServer().listen(port, '127.0.0.1');
+    const [error] = (await once(second, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('EADDRINUSE');
+  });
+
+  it('may be one that the host has no address for', async () => {
+    await publish('away', '203.0.113.9:19060:80');
+    const refused = await root.run(['start', 'away']);
+    expect(refused.exitCode).toBe(5);
+    expect(refused.stderr).toContain('bind port tcp 203.0.113.9:19060');
+    expect(refused.stderr).toContain('this host does not have the address');
+  });
+});
+
+describe('bad luck', () => {
+  it('a holder that is killed takes only the relay with it, until the next start', async () => {
+    await publish('lone', '19070:80');
+    await root.ok(['start', 'lone']);
+    await serve('lone', 80);
+    process.kill(holderOf('lone'), 'SIGKILL');
+    await until('unbound', () => !isBound(19070));
+    const address = (await info('lone')).addresses[0]?.split('/')[0];
+    expect((await curl(`http://${address}/`)).stdout).toBe('hello');
+    await root.ok(['restart', 'lone']);
+    await serve('lone', 80);
+    expect((await curl('http://127.0.0.1:19070/')).stdout).toBe('hello');
+  });
+
+  it('a supervisor that is killed takes the holder with it at once', async () => {
+    await publish('crash', '19080:80');
+    await root.ok(['start', 'crash']);
+    const holder = holderOf('crash');
+    process.kill((await info('crash')).supervisorPid as number, 'SIGKILL');
+    await until('gone', () => isGone(holder) && !isBound(19080));
+    await root.ok(['list']);
+    await root.ok(['start', 'crash']);
+    expect(isBound(19080)).toBe(true);
+  });
+
+  it('a start that is killed in the middle leaves no port', async () => {
+    await publish('victim', '19090-19099:80');
+    for (let round = 0; round < 8; round++) {
+      const starting = root.run(['start', 'victim']);
+      await until('bound', () => isBound(19090));
+      const key = root.layout.key('victim');
+      const supervisor = readdirSync('/proc').find((pid) => {
+        if (!/^\d+$/.test(pid) || !existsSync(`/proc/${pid}/cmdline`)) return false;
+        return (
+          readFileSync(`/proc/${pid}/comm`, 'utf8') === 'tsct-supervisor\n' &&
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === key
+        );
+      });
+      if (supervisor) process.kill(Number(supervisor), 'SIGKILL');
+      await starting;
+      await root.run(['stop', '--kill', 'victim']);
+      await root.ok(['list']);
+      expect(isBound(19090), `round ${round}`).toBe(false);
+    }
+  });
+});
