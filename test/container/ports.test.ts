@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -59,19 +59,63 @@ async function ask(port: number, request: string, host = '127.0.0.1'): Promise<B
   return Buffer.concat(parts);
 }
 
+/** A program of Node's in the container's network and nowhere else, once it has said `up`; ends with `work`. */
+async function withProgram(name: string, program: string, work: () => Promise<void>): Promise<void> {
+  const target = ['-t', String((await info(name)).pid), '-n'];
+  const running = execa('nsenter', [...target, process.execPath, '-e', program], { reject: false });
+  try {
+    await once(running.stdout, 'data');
+    await work();
+  } finally {
+    running.kill('SIGKILL');
+    await running;
+  }
+}
+
 /** The answer to a datagram, or undefined after two seconds. */
-async function echoed(type: 'udp4' | 'udp6', port: number, host: string): Promise<string | undefined> {
+async function echoed(
+  type: 'udp4' | 'udp6',
+  port: number,
+  host: string,
+  word: string,
+): Promise<string | undefined> {
   const socket = createSocket(type);
   try {
     const answer = new Promise<string | undefined>((resolve) => {
-      socket.on('message', (data, from) => resolve(`${data.toString().trim()} from ${from.address}`));
+      socket.on('message', (data, from) => resolve(`${data} from ${from.address}`));
       setTimeout(() => resolve(undefined), 2000);
     });
-    socket.send('ping\n', port, host);
+    socket.send(word, port, host);
     return await answer;
   } finally {
     socket.close();
   }
+}
+
+/** A network namespace that plays what is outside, at 203.0.113.2; the host is at .1. */
+async function outside() {
+  const child = execa('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo up; exec sleep 600'], {
+    reject: false,
+  });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  const inside = ['-t', String(child.pid), '-n'];
+  const run = (...words: string[]) => execa('nsenter', [...inside, ...words], { reject: false });
+  const ip = (words: string) => execa('ip', words.split(' '));
+  await ip(`link add ports-test type veth peer name inet netns ${child.pid}`);
+  await ip('addr add 203.0.113.1/24 dev ports-test');
+  await ip('addr add 2001:db8:78::1/64 dev ports-test nodad');
+  await ip('link set ports-test up');
+  await run('ip', 'addr', 'add', '203.0.113.2/24', 'dev', 'inet');
+  await run('ip', 'addr', 'add', '2001:db8:78::2/64', 'dev', 'inet', 'nodad');
+  await run('ip', 'link', 'set', 'inet', 'up');
+  return {
+    run,
+    dispose: async () => {
+      await execa('ip', ['link', 'delete', 'ports-test'], { reject: false });
+      child.kill('SIGKILL');
+      await child;
+    },
+  };
 }
 
 describe('a published port', () => {
@@ -120,33 +164,42 @@ describe('a published port', () => {
     expect((await curl('http://127.0.0.1:19000/')).exitCode).toBe(7);
   });
 
-  it('carries datagrams there and back', async () => {
+  it('carries datagrams there and back, each client its own', async () => {
     await publish('echo', '19020:7/udp');
     await root.ok(['start', 'echo']);
-    await root.sh(
-      'echo',
-      'nc -u -l -p 7 -e cat </dev/null >/dev/null 2>&1 & nc -h 2>&1 | head -1; sleep 0.2',
-    );
-    expect(await echoed('udp4', 19020, '127.0.0.2')).toBe('ping from 127.0.0.2');
-    await root.ok(['stop', '--kill', 'echo']);
-    await root.ok(['start', 'echo']);
-    await root.sh('echo', 'nc -u -l -p 7 -e cat </dev/null >/dev/null 2>&1 & sleep 0.2');
-    expect(await echoed('udp6', 19020, '::1')).toBe('ping from ::1');
+    const program =
+      "const s = require('dgram').createSocket('udp6'); s.on('message', (m, f) => s.send(m, f.port, f.address)); s.bind(7, '::', () => console.log('up'))";
+    await withProgram('echo', program, async () => {
+      expect(await echoed('udp4', 19020, '127.0.0.2', 'one')).toBe('one from 127.0.0.2');
+      expect(await echoed('udp6', 19020, '::1', 'two')).toBe('two from ::1');
+      const words = Array.from({ length: 40 }, (_, i) => `number ${i}`);
+      const answers = await Promise.all(words.map((word) => echoed('udp4', 19020, '127.0.0.1', word)));
+      expect(answers).toEqual(words.map((word) => `${word} from 127.0.0.1`));
+      const large = 'x'.repeat(20_000);
+      expect(await echoed('udp4', 19020, '127.0.0.1', large)).toBe(`${large} from 127.0.0.1`);
+    });
   });
 
   it('takes two hundred at once, and an answer that is longer than all buffers after a half-close', async () => {
     await publish('busy', '19030:80', '19031:81');
     await root.ok(['start', 'busy']);
-    await serve('busy', 80);
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, () => ask(19030, 'GET /index.html HTTP/1.0\r\n\r\n')),
-    );
-    expect(answers.filter((answer) => answer.toString().endsWith('hello\n')).length).toBe(200);
+    // Nobody has an answer before all have asked, and have no more to say.
+    const program = `const held = []; require('net').createServer({ allowHalfOpen: true, backlog: 400 }, (s) => {
+      let text = ''; s.on('data', (d) => { text += d; }); s.on('end', () => {
+        if (held.push([s, text]) === 200) for (const [t, x] of held) t.end('you said ' + x);
+      }); }).listen(80, '::', () => console.log('up'))`;
+    await withProgram('busy', program, async () => {
+      const words = Array.from({ length: 200 }, (_, i) => `number ${i}`);
+      const answers = await Promise.all(
+        words.map((word, i) => ask(19030, word, i % 2 ? '::1' : '127.0.0.1')),
+      );
+      expect(answers.map(String)).toEqual(words.map((word) => `you said ${word}`));
+    });
 
     // It answers only once it has seen the end of what is asked.
     const script = 'n=$(wc -c); head -c 5000000 /dev/zero | tr "\\000" x; echo $n';
     await root.sh('busy', `printf '%s\\n' '#!/bin/sh' '${script}' >/answer; chmod +x /answer`);
-    await root.sh('busy', 'nc -lk -p 81 -e /answer </dev/null >/dev/null 2>&1 & sleep 0.2');
+    await root.sh('busy', 'nc -ll -p 81 -e /answer </dev/null >/dev/null 2>&1 & sleep 0.2');
     const long = (await ask(19031, 'y'.repeat(3_000_000))).toString();
     expect(long.length).toBe(5_000_008);
     expect(long.slice(-10)).toBe('xx3000000\n');
@@ -156,7 +209,7 @@ describe('a published port', () => {
   it('costs no time while nothing happens, and what nobody reads waits', async () => {
     await publish('slow', '19040:81');
     await root.ok(['start', 'slow']);
-    await root.sh('slow', 'nc -lk -p 81 -e yes </dev/null >/dev/null 2>&1 & sleep 0.2');
+    await root.sh('slow', 'nc -ll -p 81 -e yes </dev/null >/dev/null 2>&1 & sleep 0.2');
     const socket = connect({ port: 19040, host: '127.0.0.1' });
     await once(socket, 'connect');
     socket.pause();
@@ -172,6 +225,37 @@ describe('a published port', () => {
     const rss = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${holderOf('slow')}/status`, 'utf8'));
     expect(Number(rss?.[1])).toBeLessThan(200);
     socket.destroy();
+  });
+});
+
+describe('what comes from outside', () => {
+  it('is not relayed, and does not get to 127/8 even where the kernel lets it in', async () => {
+    await publish('inner', '127.0.0.1:19100:80', '19101:80');
+    await root.ok(['start', 'inner']);
+    await serve('inner', 80);
+    const bridge = `tsct0-${root.layout.hash}`;
+    const other = await outside();
+    const from = async (url: string) => (await other.run('curl', '-s', '-m', '2', url)).stdout;
+    const local = '/proc/sys/net/ipv4/conf/ports-test/route_localnet';
+    try {
+      expect(await from('http://203.0.113.1:19101/')).toBe('hello');
+      expect(await from('http://203.0.113.1:19100/')).toBe('');
+      writeFileSync(local, '1');
+      await other.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet');
+      await other.run('ip', 'addr', 'del', '127.0.0.1/8', 'dev', 'lo');
+      await other.run('ip', 'route', 'add', '127.0.0.1', 'via', '203.0.113.1', 'src', '203.0.113.2');
+      expect((await other.run('ip', 'route', 'get', '127.0.0.1')).stdout).toContain('via 203.0.113.1');
+      expect(await from('http://127.0.0.1:19100/')).toBe('');
+      expect(await from('http://127.0.0.1:19101/')).toBe('');
+
+      // Without the rule it would be the holder's to answer: to the host itself, to nobody else.
+      const element = `element inet tsct-${bridge} port4 { tcp . 19101 }`;
+      await execa('nft', [`delete ${element}`]);
+      expect(await from('http://203.0.113.1:19101/')).toBe('');
+      expect((await curl('http://203.0.113.1:19101/')).stdout).toBe('hello');
+    } finally {
+      await other.dispose();
+    }
   });
 });
 

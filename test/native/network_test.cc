@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -35,7 +36,9 @@ Json example() {
       "bridge": "tsct0-01234567", "mac": "02:00:5e:00:00:05", "hostMac": "02:00:5e:00:00:06", "mtu": 1400,
       "addresses": ["10.77.0.5/24", "fd77::5/64"],
       "routes": [{"to": "0.0.0.0/0", "via": "10.77.0.1"}, {"to": "fd78::/32", "via": "fd77::1"}],
-      "rules": {"add": "add element inet t s { 1 }", "remove": "delete element inet t s { 1 }"}}]})");
+      "rules": {"add": "add element inet t s { 1 }", "remove": "delete element inet t s { 1 }"},
+      "ports": [{"protocol": "tcp", "host": 8080, "container": 80, "count": 2},
+                {"protocol": "udp", "at": "fd77::9", "host": 65535, "container": 1, "count": 1}]}]})");
 }
 
 // What the decoder says against it, "" if nothing.
@@ -129,10 +132,14 @@ TEST_CASE("a network is decoded, field by field") {
   CHECK(plan.interfaces[0].mac == Mac{2, 0, 0x5e, 0, 0, 5});
   CHECK(plan.interfaces[0].routes[0].to.length == 0);
   CHECK(plan.interfaces[0].routes[1].via.family == AF_INET6);
+  REQUIRE(plan.interfaces[0].ports.size() == 2);
+  CHECK(plan.interfaces[0].ports[0].protocol == IPPROTO_TCP);
+  CHECK(!plan.interfaces[0].ports[0].at);
+  CHECK(plan.interfaces[0].ports[1].at->family == AF_INET6);
 }
 
 TEST_CASE("what a network has too much or too little of is refused with its path") {
-  const std::set<std::string> kOptional = {"mtu", "service", "hostMac", "rules"};
+  const std::set<std::string> kOptional = {"mtu", "service", "hostMac", "rules", "ports", "at"};
   const Json whole = example();
   each_object(whole, "", [&](const std::string& path) {
     CAPTURE(path);
@@ -170,6 +177,11 @@ TEST_CASE("a value that the kernel would not take is refused before anything is 
       {"/interfaces/0/mac", "00:00:00:00:00:00"},
       {"/interfaces/0/routes/0/via", "fd77::1"},
       {"/interfaces/0/routes/0/to", "0.0.0.0"},
+      {"/interfaces/0/ports/0/protocol", "sctp"},
+      {"/interfaces/0/ports/0/host", 65535},
+      {"/interfaces/0/ports/0/host", 0},
+      {"/interfaces/0/ports/0/count", 0},
+      {"/interfaces/0/ports/1/at", "localhost"},
   };
   CHECK(objection(example()) == "");
   for (const auto& [path, value] : kBad) {
