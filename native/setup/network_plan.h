@@ -1,5 +1,5 @@
 #pragma once
-// tsct.network of the launch plan: NetworkPlan of src/plan/launch-plan.ts, field by field.
+// tsct.network of the launch plan: NetworkPlan of src/plan/network-plan.ts, field by field.
 #include <array>
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseCidr } from '../base/ip.js';
 import { readAddressesOf } from '../host/routes.js';
-import type { InterfacePlan } from '../plan/launch-plan.js';
+import type { InterfacePlan } from '../plan/network-plan.js';
 import type { Identity } from '../state/identity.js';
 import { Networks } from '../state/network.js';
 import type { Status } from '../supervisor/protocol.js';

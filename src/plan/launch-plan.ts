@@ -6,6 +6,7 @@
  * A field that native does not carry out is refused by its decoder (native/setup/plan_decode.cc), never ignored.
  */
 import type { ContainerPath, HostPath } from '../base/paths.js';
+import type { NetworkPlan } from './network-plan.js';
 import type { OciLinux, OciMount, OciProcess } from './oci.js';
 
 export const PLAN_FORMAT = 1;
@@ -56,74 +57,6 @@ export interface TsctPlan {
   readonly seccompCacheDir: HostPath;
   /** Absent: only loopback. */
   readonly network?: NetworkPlan;
-}
-
-/** What connects a container: native/setup/network_plan.h is the other half. */
-export interface NetworkPlan {
-  /** Those of tsct that `interfaces` are on: made by the first start that needs them, removed by the last end. */
-  readonly networks: readonly NetworkUse[];
-  readonly interfaces: readonly InterfacePlan[];
-}
-
-/** One network of tsct: its bridge, its tables of nftables, its dnsmasq; and what this container has written there. */
-export interface NetworkUse {
-  readonly name: string;
-  /** Name of the bridge on the host, at most 15 bytes. */
-  readonly bridge: string;
-  /** Second name and alias of the bridge, by which it is known to be ours; holds the state root's hash. */
-  readonly altName: string;
-  readonly mac: string;
-  /** Of the bridge, with prefix length; fe80::/64 of its MAC comes with the first IPv6 one. Each version is forwarded. */
-  readonly addresses: readonly string[];
-  /** Absent: the kernel's. */
-  readonly mtu?: number;
-  /** Locks, records and files of the service; gone with the network. */
-  readonly runDir: HostPath;
-  /** For nft(8): all of the tables, replaced as one (`table T`, `delete table T`, `table T { ... }`). */
-  readonly ruleset: string;
-  /** `FAMILY NAME`, all that `ruleset` makes: deleted at the end. */
-  readonly tables: readonly string[];
-  /** Kept running by tsct-keeper while the network is up; stays in the foreground. The path is absolute. */
-  readonly service?: { readonly argv: readonly string[] };
-  /** Whole content of runDir/hosts.d/KEY and runDir/dhcp.d/KEY while the container runs; empty: no such file. */
-  readonly records: { readonly hosts: string; readonly dhcp: string };
-}
-
-export interface InterfacePlan {
-  /** Inside, at most 15 bytes. */
-  readonly name: string;
-  /** A veth whose host end is a port of `bridge`. */
-  readonly kind: 'bridge';
-  /** Of the host end; second name and alias of it, which name the container: what is not called so is not ours. */
-  readonly hostName: string;
-  readonly altName: string;
-  /** That of one of `networks`, or any other of the host's, which has to exist. */
-  readonly bridge: string;
-  readonly mac: string;
-  /** Of the host end; absent: `mac` beginning with fe, so that no bridge takes it for its own. */
-  readonly hostMac?: string;
-  readonly mtu?: number;
-  /** With prefix length. */
-  readonly addresses: readonly string[];
-  /** `to` with prefix length, 0.0.0.0/0 and ::/0 the default ones. */
-  readonly routes: readonly { readonly to: string; readonly via: string }[];
-  /**
-   * For nft(8): what the network's tables need for this interface, safe to add twice (`add element`, no `add rule`), and
-   * what takes it out again. Kept in runDir, so that the tables can be made again with what runs.
-   */
-  readonly rules?: { readonly add: string; readonly remove: string };
-  /** Bound on the host by tsct-ports while the container runs; they lead to the first address of their kind. */
-  readonly ports?: readonly PortPlan[];
-}
-
-/** Ports of the host, `host + n`, that lead to `container + n`, n from 0 to `count - 1`. */
-export interface PortPlan {
-  readonly protocol: 'tcp' | 'udp';
-  /** An address of the host; absent: all of them. */
-  readonly at?: string;
-  readonly host: number;
-  readonly container: number;
-  readonly count: number;
 }
 
 export type RootfsPlan = {

@@ -6,7 +6,7 @@ import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq
 import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
 import { networkRuleset, portRules, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
-import type { InterfacePlan, NetworkPlan, NetworkUse } from './launch-plan.js';
+import type { InterfacePlan, NetworkPlan, NetworkUse } from './network-plan.js';
 import type { PlanInput, PlanNetwork } from './plan-input.js';
 
 /** An interface with what it was allotted. */
