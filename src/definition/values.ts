@@ -35,7 +35,9 @@ const parseKnownDriver = parseChoice('overlay', 'btrfs', 'reflink', 'lvm-thin', 
 /** A storage driver (src/storage/drivers.ts). Whoever has used Incus or LXC looks for zfs. */
 export function parseDriver(text: string): ReturnType<typeof parseKnownDriver> {
   if (text !== 'zfs') return parseKnownDriver(text);
-  throw badValue('there is no driver zfs: roots are id-mapped, which OpenZFS can since 2.2, and Debian 12 has 2.1');
+  throw badValue(
+    'there is no driver zfs: roots are id-mapped, which OpenZFS can since 2.2, and Debian 12 has 2.1',
+  );
 }
 
 /** VG/POOL, of characters that lvm(8) has in names. */
