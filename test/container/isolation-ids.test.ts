@@ -90,11 +90,11 @@ describe('namespaces', () => {
   test('the host is not to be seen: processes, hostname, links, queues, cgroups', async () => {
     const seen = await root.sh(
       'box',
-      'ls -d /proc/[0-9]* | wc -l; hostname; ls /sys/class/net; ipcs -q | grep -c 0x; cat /proc/1/cgroup | sort -u -t: -k3 | cut -d: -f3',
+      'ls -d /proc/[0-9]* | wc -l; hostname; echo $(ls /sys/class/net); ipcs -q | grep -c 0x; cat /proc/1/cgroup | sort -u -t: -k3 | cut -d: -f3',
     );
     const [processes, hostname, links, queues, ...cgroups] = seen.split('\n');
     expect(Number(processes)).toBeLessThan(12);
-    expect([hostname, links, queues, cgroups]).toEqual(['box', 'lo', '0', ['/']]);
+    expect([hostname, links, queues, cgroups]).toEqual(['box', 'eth0 lo', '0', ['/']]);
   });
 
   test('the loopback link is up', async () => {
