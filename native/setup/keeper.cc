@@ -66,6 +66,19 @@ pid_t spawn(const std::vector<std::string>& command, int output, int log, int gr
   return pid;
 }
 
+// No further: systemd keeps the descriptors that a service was given for as long as it knows the service.
+std::string read_line(int fd) {
+  std::string line;
+  char c;
+  for (ssize_t n; !line.ends_with('\n') && (n = ::read(fd, &c, 1)) != 0;) {
+    if (n > 0)
+      line += c;
+    else if (errno != EINTR)
+      fail(kStep, "read", "tsct-keeper");
+  }
+  return line;
+}
+
 // Waits for tsct-launch, which ends once systemd has done it.
 void run_launch(std::vector<std::string> arguments, int output, int log) {
   arguments.insert(arguments.begin(), program_path("tsct-launch", kStep));
@@ -101,7 +114,7 @@ void start_keeper(const NetworkUse& network, const NetworkFiles& files, const Cg
     spawn(keeper_command(network), output.get(), log.get(), fd.get());
   }
   output.reset();
-  std::string said = read_fd(report.get(), kStep, "tsct-keeper");
+  std::string said = read_line(report.get());
   if (said != kReady)
     refuse(kStep, network.name, said.empty() ? "tsct-keeper ended without a word" : said.substr(0, 512));
 }
