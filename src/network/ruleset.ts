@@ -166,6 +166,9 @@ function fenceElements({ link, mac, addresses }: RuledPort): Element[] {
   ];
 }
 
+/** Every address of its kind. */
+const ANY: readonly string[] = ['0.0.0.0', '::'];
+
 function publishedElements({ addresses }: RuledPort, published: readonly Published[]): Element[] {
   return published.flatMap(({ protocol, at, host, container, count }) =>
     addresses
@@ -175,7 +178,7 @@ function publishedElements({ addresses }: RuledPort, published: readonly Publish
         Array.from({ length: count }, (_, n): Element => {
           const key = `${protocol} . ${host + n}`;
           const data = `${text} . ${container + n}`;
-          return at === undefined
+          return at === undefined || ANY.includes(at.text)
             ? { family: 'inet', set: `port${version}`, key, data }
             : { family: 'inet', set: `port${version}_at`, key: `${at.text} . ${key}`, data };
         }),

@@ -151,6 +151,17 @@ describe('rules', () => {
     expect(nft(`${ruleset}${rules.add}${other.add}`)).not.toBe('');
   });
 
+  it('of a port on 0.0.0.0 or :: hold for every address of that kind', () => {
+    const { add } = portRules('tsct0', PORT, [
+      { protocol: 'tcp', host: 8000, container: 80, count: 1, at: parseIp('0.0.0.0') },
+      { protocol: 'tcp', host: 8000, container: 80, count: 1, at: parseIp('::') },
+    ]);
+    expect(add).toContain('port4 { tcp . 8000 :');
+    expect(add).toContain('port6 { tcp . 8000 :');
+    expect(add).not.toContain('_at');
+    expect(nft(`${ruleset}${add}`)).toBe('');
+  });
+
   it('take out all that they put in', () => {
     const list = `${ruleset}${rules.add}${rules.remove}list ruleset`;
     const { stdout } = spawnSync('unshare', ['--net', 'nft', '-f', '-'], { input: list, encoding: 'utf8' });
