@@ -44,7 +44,7 @@ export async function allotInterfaces(
       refuseTaken(name, definition, { of, key: 'MACAddress', value: mac }, holders);
       macs[of.name] = mac;
       if (of.bridge !== undefined) continue;
-      const network = await needNetwork(ctx, of.network, { isLocked: true });
+      const network = await needNetwork(ctx, of.network);
       addresses[of.name] = allot(
         name,
         definition,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseCidr } from '../base/ip.js';
+import { formatCidr, parseCidr } from '../base/ip.js';
 import { readAddressesOf } from '../host/routes.js';
 import type { InterfacePlan } from '../plan/network-plan.js';
 import type { Identity } from '../state/identity.js';
@@ -61,7 +61,7 @@ export async function interfaceInfos(
         null,
       bridge: planned?.bridge ?? null,
       mac: planned?.mac ?? identity.macs[link] ?? '',
-      addresses: real.filter((own) => own.link === link).map(({ text, length }) => `${text}/${length}`),
+      addresses: real.filter((own) => own.link === link).map(formatCidr),
       reserved: reserved[link] ?? [],
       counters: planned ? readCounters(planned) : null,
     };

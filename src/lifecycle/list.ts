@@ -35,9 +35,10 @@ async function summarize(name: string, observed: Observed): Promise<ContainerSum
   const status = observed.status;
   if (!status) return stoppedSummary(name);
   // Not loaded for a listing of stopped ones: most of what `list` costs is what it loads.
-  const [{ readUsage }, { readAddressesOf }] = await Promise.all([
+  const [{ readUsage }, { readAddressesOf }, { formatCidr }] = await Promise.all([
     import('../state/usage.js'),
     import('../host/routes.js'),
+    import('../base/ip.js'),
   ]);
   const usage = await readUsage(status.cgroup, status.pid);
   return {
@@ -48,7 +49,7 @@ async function summarize(name: string, observed: Observed): Promise<ContainerSum
     uptime: uptimeSeconds(status.startedAtMs),
     memory: usage.memoryBytes ?? null,
     tasks: usage.tasks ?? null,
-    addresses: readAddressesOf(status.pid).map(({ text, length }) => `${text}/${length}`),
+    addresses: readAddressesOf(status.pid).map(formatCidr),
   };
 }
 

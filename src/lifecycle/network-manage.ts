@@ -11,7 +11,7 @@ import { compile } from './compile.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
 import { checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
-import { type NetworkUser, networkUsers } from './network-users.js';
+import { type NetworkUser, networkUsers, usersOf } from './network-users.js';
 import { makeNetwork, withNetworksLock } from './networks.js';
 
 export interface NetworkInfo {
@@ -33,16 +33,19 @@ export interface NetworkInfo {
 export async function listNetworks(ctx: Context): Promise<NetworkInfo[]> {
   const networks = new Networks(ctx.layout);
   const names = await networks.names();
-  return Promise.all(names.map(async (name) => describe(ctx, await networks.need(name))));
+  const users = await networkUsers(ctx, names);
+  return Promise.all(
+    names.map(async (name) => describe(ctx, await networks.need(name), users.get(name) ?? [])),
+  );
 }
 
 /** @throws TSCT_NO_NETWORK (exit 3). */
 export async function networkInfo(ctx: Context, name: string): Promise<NetworkInfo> {
   checkNetworkName(name);
-  return describe(ctx, await new Networks(ctx.layout).need(name));
+  return describe(ctx, await new Networks(ctx.layout).need(name), await usersOf(ctx, name));
 }
 
-async function describe(ctx: Context, record: NetworkRecord): Promise<NetworkInfo> {
+function describe(ctx: Context, record: NetworkRecord, usedBy: readonly NetworkUser[]): NetworkInfo {
   const { name, ipv4, ipv6, mtu, createdMs } = record;
   const bridge = bridgeName(name, ctx.layout.hash);
   return {
@@ -53,7 +56,7 @@ async function describe(ctx: Context, record: NetworkRecord): Promise<NetworkInf
     ipv6,
     mtu: mtu ?? null,
     room: Number(roomIn(parseCidr(ipv4))),
-    usedBy: await networkUsers(ctx, name),
+    usedBy,
     created: new Date(createdMs).toISOString(),
   };
 }
@@ -78,7 +81,7 @@ export async function createNetwork(
       });
     }
     await refuseTaken(ctx, name, wanted);
-    return describe(ctx, await makeNetwork(ctx, name, wanted));
+    return describe(ctx, await makeNetwork(ctx, name, wanted), await usersOf(ctx, name));
   });
 }
 
@@ -99,14 +102,14 @@ export async function setNetwork(ctx: Context, name: string, words: readonly str
     await networks.write(after);
     return after;
   });
-  const described = await describe(ctx, changed);
+  const described = describe(ctx, changed, await usersOf(ctx, name));
   const outside = described.usedBy.filter(
     ({ ipv4 }) => ipv4 && !isForContainers(parseCidr(changed.ipv4), ipv4),
   );
   if (outside.length > 0) {
     ctx.warn(`another address at the next start: ${outside.map((user) => user.name).join(', ')}`);
   }
-  if (described.up) await repairOne(ctx, name);
+  if (described.up) await repairOne(ctx, name, described.usedBy);
   return described;
 }
 
@@ -121,7 +124,7 @@ export async function destroyNetworks(
     await networks.need(name);
     await withNetworksLock(ctx, async () => {
       await networks.need(name);
-      const users = (await networkUsers(ctx, name)).map((user) => user.name);
+      const users = (await usersOf(ctx, name)).map((user) => user.name);
       if (users.length > 0) throw used(name, users);
       await networks.remove(name);
     });
@@ -148,13 +151,13 @@ export async function repairNetworks(
   return forEach(all, async (name) => {
     checkNetworkName(name);
     await new Networks(ctx.layout).need(name);
-    return { name, repaired: await repairOne(ctx, name) };
+    return { name, repaired: await repairOne(ctx, name, await usersOf(ctx, name)) };
   });
 }
 
 /** By the plan of one who runs there: it says what the network is. */
-async function repairOne(ctx: Context, name: string): Promise<boolean> {
-  const user = (await networkUsers(ctx, name)).find(({ running }) => running);
+async function repairOne(ctx: Context, name: string, users: readonly NetworkUser[]): Promise<boolean> {
+  const user = users.find(({ running }) => running);
   if (!user) return false;
   const { plan } = await compile(ctx, user.name, 'config', { isDryRun: true });
   const network = plan.tsct.network;

@@ -1,6 +1,6 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { loadDefinition } from '../definition/load.js';
-import { readIdentity } from '../state/identity.js';
+import { type Allotment, readIdentity } from '../state/identity.js';
 import { interfacesOf } from './allot-interfaces.js';
 import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
@@ -16,23 +16,49 @@ export interface NetworkUser {
   readonly ipv6: string | null;
 }
 
-/** Who is on a network by config or present run. @throws TSCT_NETWORK_USERS (exit 4) if a config cannot be read. */
-export async function networkUsers(ctx: Context, network: string): Promise<NetworkUser[]> {
-  const all = await Promise.all(
-    ctx.store.list().map(async (name): Promise<NetworkUser[]> => {
-      const configured = interfacesOf(await readConfig(ctx, name)).some(
-        (of) => of.bridge === undefined && of.network === network,
-      );
-      const isRunning = (await observe(ctx, name)).status !== undefined;
-      const started = isRunning ? (await readCompiled(ctx, name))?.plan.tsct.network : undefined;
-      const running = started?.networks.some((use) => use.name === network) ?? false;
-      if (!configured && !running) return [];
-      const { addresses } = await readIdentity(ctx.layout.identityFile(name));
-      const own = Object.values(addresses).find((allotted) => allotted.network === network);
-      return [{ name, running, ipv4: own?.ipv4 ?? null, ipv6: own?.ipv6 ?? null }];
-    }),
+/**
+ * Who is on networks by config or present run: each container is looked at once, for however many networks.
+ * @throws TSCT_NETWORK_USERS (exit 4) if a config cannot be read.
+ */
+export async function networkUsers(
+  ctx: Context,
+  networks: readonly string[],
+): Promise<ReadonlyMap<string, readonly NetworkUser[]>> {
+  const containers = await Promise.all(ctx.store.list().map((name) => connectionsOf(ctx, name)));
+  return new Map(
+    networks.map((network) => [network, containers.flatMap((container) => userOf(container, network))]),
   );
-  return all.flat();
+}
+
+/** @throws TSCT_NETWORK_USERS (exit 4). */
+export async function usersOf(ctx: Context, network: string): Promise<readonly NetworkUser[]> {
+  return (await networkUsers(ctx, [network])).get(network) ?? [];
+}
+
+interface Connections {
+  readonly name: string;
+  /** Networks by config, and by present run. */
+  readonly configured: readonly string[];
+  readonly started: readonly string[];
+  readonly allotted: readonly Allotment[];
+}
+
+async function connectionsOf(ctx: Context, name: string): Promise<Connections> {
+  const interfaces = interfacesOf(await readConfig(ctx, name));
+  const configured = interfaces.filter((of) => of.bridge === undefined).map((of) => of.network);
+  const isRunning = (await observe(ctx, name)).status !== undefined;
+  const plan = isRunning ? (await readCompiled(ctx, name))?.plan.tsct.network : undefined;
+  const started = (plan?.networks ?? []).map((use) => use.name);
+  if (configured.length + started.length === 0) return { name, configured, started, allotted: [] };
+  const { addresses } = await readIdentity(ctx.layout.identityFile(name));
+  return { name, configured, started, allotted: Object.values(addresses) };
+}
+
+function userOf({ name, configured, started, allotted }: Connections, network: string): NetworkUser[] {
+  const running = started.includes(network);
+  if (!running && !configured.includes(network)) return [];
+  const own = allotted.find((one) => one.network === network);
+  return [{ name, running, ipv4: own?.ipv4 ?? null, ipv6: own?.ipv6 ?? null }];
 }
 
 async function readConfig(ctx: Context, name: string) {

@@ -1,4 +1,4 @@
-import { parseCidr } from '../base/ip.js';
+import { formatCidr, parseCidr } from '../base/ip.js';
 import { randomBytes } from '../base/random.js';
 import { readRoutes } from '../host/routes.js';
 import { chooseIpv4Subnet, chooseIpv6Subnet } from '../network/subnet.js';
@@ -25,11 +25,10 @@ export async function makeNetwork(
   const networks = new Networks(ctx.layout);
   const others = await Promise.all((await networks.names()).map((other) => networks.need(other)));
   const taken = [...readRoutes(), ...others.flatMap(({ ipv4, ipv6 }) => [parseCidr(ipv4), parseCidr(ipv6)])];
-  const text = ({ text: address, length }: { text: string; length: number }) => `${address}/${length}`;
   const record: NetworkRecord = {
     name,
-    ipv4: wanted.ipv4 ?? text(chooseIpv4Subnet(taken, Math.random())),
-    ipv6: wanted.ipv6 ?? text(chooseIpv6Subnet(taken, () => randomBytes(5))),
+    ipv4: wanted.ipv4 ?? formatCidr(chooseIpv4Subnet(taken, Math.random())),
+    ipv6: wanted.ipv6 ?? formatCidr(chooseIpv6Subnet(taken, () => randomBytes(5))),
     ...(wanted.mtu === undefined ? {} : { mtu: wanted.mtu }),
     createdMs: Date.now(),
   };
@@ -37,13 +36,9 @@ export async function makeNetwork(
   return record;
 }
 
-/** @throws TSCT_NO_NETWORK (exit 3), for the default one only as long as nobody needs it under the lock. */
-export async function needNetwork(
-  ctx: Context,
-  name: string,
-  options: { readonly isLocked: boolean },
-): Promise<NetworkRecord> {
+/** A network that a container is to be on; the default one is made. The caller holds the lock. @throws TSCT_NO_NETWORK (exit 3). */
+export async function needNetwork(ctx: Context, name: string): Promise<NetworkRecord> {
   const networks = new Networks(ctx.layout);
-  if (name !== DEFAULT_NETWORK || !options.isLocked) return networks.need(name);
+  if (name !== DEFAULT_NETWORK) return networks.need(name);
   return (await networks.read(name)) ?? makeNetwork(ctx, name);
 }
