@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { beforeAll, describe, expect } from 'vitest';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
+import { outsideHost } from '../support/outside-host.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -220,31 +221,8 @@ async function onNetwork(name: string, work: () => Promise<void>): Promise<void>
   await root.ok(['network', 'destroy', name]);
 }
 
-/** A network namespace that plays the Internet: it knows no way back to addresses of containers. */
-async function internet() {
-  const child = execa('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo up; exec sleep 600'], {
-    reject: false,
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  const inside = ['-t', String(child.pid), '-n'];
-  const run = (...words: string[]) => execa('nsenter', [...inside, ...words], { reject: false });
-  const ip = (words: string) => execa('ip', words.split(' '));
-  await ip(`link add inet-test type veth peer name inet netns ${child.pid}`);
-  await ip('addr add 198.51.100.1/24 dev inet-test');
-  await ip('addr add 2001:db8:77::1/64 dev inet-test nodad');
-  await ip('link set inet-test up');
-  await run('ip', 'addr', 'add', '198.51.100.2/24', 'dev', 'inet');
-  await run('ip', 'addr', 'add', '2001:db8:77::2/64', 'dev', 'inet', 'nodad');
-  await run('ip', 'link', 'set', 'inet', 'up');
-  return {
-    run,
-    dispose: async () => {
-      await execa('ip', ['link', 'delete', 'inet-test'], { reject: false });
-      child.kill('SIGKILL');
-      await child;
-    },
-  };
-}
+/** Plays the Internet. */
+const internet = () => outsideHost('inet-test', '198.51.100', '2001:db8:77');
 
 describe('published ports', () => {
   it('lead to the container from outside, from the host and from a sibling; a second publisher is refused', async () => {

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { describe, expect } from 'vitest';
 import { RUN_ROOT } from '../../src/base/paths.js';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
+import { outsideHost } from '../support/outside-host.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -92,31 +93,8 @@ async function echoed(
   }
 }
 
-/** A network namespace that plays what is outside, at 203.0.113.2; the host is at .1. */
-async function outside() {
-  const child = execa('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo up; exec sleep 600'], {
-    reject: false,
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  const inside = ['-t', String(child.pid), '-n'];
-  const run = (...words: string[]) => execa('nsenter', [...inside, ...words], { reject: false });
-  const ip = (words: string) => execa('ip', words.split(' '));
-  await ip(`link add ports-test type veth peer name inet netns ${child.pid}`);
-  await ip('addr add 203.0.113.1/24 dev ports-test');
-  await ip('addr add 2001:db8:78::1/64 dev ports-test nodad');
-  await ip('link set ports-test up');
-  await run('ip', 'addr', 'add', '203.0.113.2/24', 'dev', 'inet');
-  await run('ip', 'addr', 'add', '2001:db8:78::2/64', 'dev', 'inet', 'nodad');
-  await run('ip', 'link', 'set', 'inet', 'up');
-  return {
-    run,
-    dispose: async () => {
-      await execa('ip', ['link', 'delete', 'ports-test'], { reject: false });
-      child.kill('SIGKILL');
-      await child;
-    },
-  };
-}
+/** Plays what is outside: it is 203.0.113.2, the host .1. */
+const outside = () => outsideHost('ports-test', '203.0.113', '2001:db8:78');
 
 describe('a published port', () => {
   it('is bound on the host for the run, and answers at localhost', async () => {
