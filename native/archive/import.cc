@@ -76,10 +76,8 @@ Target ask(int fd) {
 std::string import_tree(const ImportJob& job, Report& report) {
   TarReader tar(job.input_fd, report);
   read_manifest(tar);
-  Target target{UniqueFd(), TreeWriter::Existing::Ours};
-  if (job.ask_fd >= 0) target = ask(job.ask_fd);
-  TreeWriter writer(target.fd ? target.fd.get() : job.into_fd, report, TreeWriter::Privileges::Keep,
-                    target.existing);
+  Target target = ask(job.ask_fd);
+  TreeWriter writer(target.fd.get(), report, TreeWriter::Privileges::Keep, target.existing);
   read_tree(tar, writer, report);
   const uint64_t bytes = tar.position();
   const std::string found = tar.digest_before();

@@ -53,10 +53,9 @@ void export_tree(const ExportJob& job, Report& report);
 // right is for the caller to say. Returns the same as unpack().
 struct ImportJob {
   int input_fd = 0;
-  int into_fd = -1;
-  // Unless -1 where to is asked there once the manifest is printed: a line `into PATH`, an empty directory,
-  // or `onto PATH`, a tree which is changed as an overlay of the archive on it would show it. At its end
-  // nothing is done.
+  // Where to is asked there once the manifest is printed: a line `into PATH`, an empty directory, or `onto
+  // PATH`, a tree which is changed as an overlay of the archive on it would show it. At its end nothing is
+  // done.
   int ask_fd = -1;
 };
 std::string import_tree(const ImportJob& job, Report& report);

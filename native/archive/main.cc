@@ -42,10 +42,9 @@ using namespace tsct::archive;
       "    [--changes]               only what `tsct-copy diff --delta` says on fd 4\n"
       "  survey DIR                  notes for mend to stdout: what restic would lose of DIR\n"
       "  mend DIR                    DIR put right by notes from stdin\n"
-      "  import --into DIR [FILE]    an export from FILE or stdin; prints manifest, checksums, summary\n"
-      "  import --ask [FILE]         the same; after the manifest fd 3 says `into DIR`, or `onto DIR` for a "
-      "tree to "
-      "change\n",
+      "  import [FILE]               an export from FILE or stdin; prints manifest, checksums, summary; "
+      "after the\n"
+      "                              manifest fd 3 says `into DIR`, or `onto DIR` for a tree to change\n",
       stderr);
   exit(2);
 }
@@ -56,7 +55,6 @@ struct Options {
   pid_t parent = 0;
   bool drop_privileges = false;
   bool no_tree = false;
-  bool ask = false;
   bool changes = false;
   std::string into, target, as, root;
   std::vector<std::string> words;
@@ -71,12 +69,17 @@ int number(const char* text) {
 
 Options parse(int argc, char** argv) {
   static const option kLong[] = {
-      {"progress-fd", required_argument, nullptr, 'p'}, {"enter-pid", required_argument, nullptr, 'e'},
-      {"parent", required_argument, nullptr, 'P'},      {"drop-privileges", no_argument, nullptr, 'd'},
-      {"into", required_argument, nullptr, 'i'},        {"target", required_argument, nullptr, 't'},
-      {"as", required_argument, nullptr, 'a'},          {"root", required_argument, nullptr, 'r'},
-      {"no-tree", no_argument, nullptr, 'n'},           {"ask", no_argument, nullptr, 'q'},
-      {"changes", no_argument, nullptr, 'c'},           {nullptr, 0, nullptr, 0},
+      {"progress-fd", required_argument, nullptr, 'p'},
+      {"enter-pid", required_argument, nullptr, 'e'},
+      {"parent", required_argument, nullptr, 'P'},
+      {"drop-privileges", no_argument, nullptr, 'd'},
+      {"into", required_argument, nullptr, 'i'},
+      {"target", required_argument, nullptr, 't'},
+      {"as", required_argument, nullptr, 'a'},
+      {"root", required_argument, nullptr, 'r'},
+      {"no-tree", no_argument, nullptr, 'n'},
+      {"changes", no_argument, nullptr, 'c'},
+      {nullptr, 0, nullptr, 0},
   };
   Options options;
   for (int c; (c = getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
@@ -98,8 +101,6 @@ Options parse(int argc, char** argv) {
       options.root = optarg;
     else if (c == 'n')
       options.no_tree = true;
-    else if (c == 'q')
-      options.ask = true;
     else if (c == 'c')
       options.changes = true;
     else
@@ -211,12 +212,12 @@ void run_mend(const Options& options, Report& report) {
 }
 
 void run_import(const Options& options, Report& report) {
-  if (options.words.size() > 2 || options.into.empty() != options.ask) usage();
-  UniqueFd input, into = options.ask ? UniqueFd() : open_directory(options.into);
+  if (options.words.size() > 2) usage();
+  UniqueFd input;
   if (options.words.size() == 2)
     input.reset(check(::open(options.words[1].c_str(), O_RDONLY | O_CLOEXEC), "open archive", "open",
                       options.words[1]));
-  std::string id = import_tree({input ? input.get() : 0, into.get(), options.ask ? 3 : -1}, report);
+  std::string id = import_tree({input ? input.get() : 0, 3}, report);
   report.print(id);
 }
 

@@ -46,46 +46,6 @@ interface Checksums {
   readonly entries?: unknown;
 }
 
-/**
- * Unpacks an export into an empty directory.
- * @param source a file, or a descriptor to read from.
- * @param onManifest gets the manifest's text before anything is unpacked; what it throws ends the import.
- * @throws TSCT_BAD_ARCHIVE naming the place, TSCT_ARCHIVE_FAILED for what the host refuses.
- */
-export async function importTree(
-  tools: StorageTools,
-  source: HostPath | number,
-  into: HostPath,
-  doing: string,
-  onManifest: (text: string) => void,
-): Promise<ArchiveSummary> {
-  const refusal = new AbortController();
-  let refused: unknown;
-  const lines: Record<string, unknown>[] = [];
-  const onStdoutLine = (text: string): void => {
-    const line = JSON.parse(text) as Record<string, unknown>;
-    if (typeof line['manifest'] !== 'string') return void lines.push(line);
-    try {
-      onManifest(line['manifest']);
-    } catch (error) {
-      refused = error;
-      refusal.abort();
-    }
-  };
-  const args = ['import', '--into', into, ...(typeof source === 'number' ? [] : [source])];
-  try {
-    await runArchive(tools, args, doing, {
-      onStdoutLine,
-      signal: AbortSignal.any([tools.signal, refusal.signal]),
-      ...(typeof source === 'number' ? { stdin: source } : {}),
-    });
-  } catch (error) {
-    throw refused ?? error;
-  }
-  if (refused) throw refused;
-  return checkedSummary(doing, lines);
-}
-
 /** What was said after the manifest: the checksums, the summary. @throws TSCT_BAD_ARCHIVE when they do not match. */
 function checkedSummary(doing: string, lines: readonly Readonly<Record<string, unknown>>[]): ArchiveSummary {
   const [said, summary] = lines as unknown as [Record<string, unknown>, ArchiveSummary];
@@ -128,7 +88,7 @@ export async function withArriving<T>(
     if (typeof line['manifest'] === 'string') tell(line['manifest']);
     else lines.push(line);
   };
-  const args = ['import', '--ask', ...(typeof source === 'number' ? [] : [source])];
+  const args = ['import', ...(typeof source === 'number' ? [] : [source])];
   const reading = runArchive(tools, args, doing, {
     onStdoutLine,
     fds: [pipe[0]],

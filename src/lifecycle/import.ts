@@ -3,9 +3,10 @@ import { fault } from '../base/fault.js';
 import type { HostPath } from '../base/paths.js';
 import { editText, parseAssignment } from '../definition/edit.js';
 import { parseDefinition } from '../definition/parse.js';
-import { importTree } from '../image/export-archive.js';
+import { type Arriving, withArriving } from '../image/export-archive.js';
 import type { ConfigFile } from '../state/root.js';
 import type { Pin } from '../storage/pin.js';
+import { addon } from '../supervisor/addon.js';
 import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
@@ -37,20 +38,15 @@ export async function importContainer(
 }
 
 async function unpack(ctx: Context, source: HostPath | number, pin: Pin, set: readonly string[]) {
-  const { store, tools } = imageContext(ctx);
   const origin = typeof source === 'number' ? 'standard input' : source;
-  let config: readonly ConfigFile[] = [];
-  const layer = await store.add(pin, async (tree) => {
-    const summary = await importTree(tools, source, tree, `import ${origin}`, (text) => {
-      const manifest = parseManifest(`tsct/manifest.json of ${origin}`, text);
-      needWhole(manifest, origin);
-      config = changeConfig(manifest.config, set);
-    });
-    warnOf(ctx, summary);
-    const { id, entries, bytes, devices, stripped } = summary;
-    return { digest: id, note: { origin, entries, sizeBytes: bytes, devices, stripped } };
+  const { tools } = imageContext(ctx);
+  return withArriving(tools, source, `import ${origin}`, addon().pipe(), async (arriving) => {
+    const manifest = parseManifest(`tsct/manifest.json of ${origin}`, arriving.manifest);
+    needWhole(manifest, origin);
+    const config = changeConfig(manifest.config, set);
+    const { layer } = await addArriving(ctx, pin, arriving, origin);
+    return { layer, config };
   });
-  return { layer, config };
 }
 
 function needWhole({ name, snapshot, sent }: Manifest, origin: string): void {
@@ -59,6 +55,24 @@ function needWhole({ name, snapshot, sent }: Manifest, origin: string): void {
   throw new TsctError('TSCT_BAD_ARCHIVE', `cannot import ${origin}: ${what}`, {
     hint: 'where that is: tsct receive',
   });
+}
+
+/** A layer of what arrives. @param origin where it is from, for people. */
+export async function addArriving(
+  ctx: Context,
+  pin: Pin,
+  arriving: Arriving,
+  origin: string,
+): Promise<{ readonly layer: string; readonly entries: number; readonly bytes: number }> {
+  let size = { entries: 0, bytes: 0 };
+  const layer = await imageContext(ctx).store.add(pin, async (tree) => {
+    const summary = await arriving.lay(tree, 'into');
+    warnOf(ctx, summary);
+    const { id, entries, bytes, devices, stripped } = summary;
+    size = { entries, bytes };
+    return { digest: id, note: { origin, entries, sizeBytes: bytes, devices, stripped } };
+  });
+  return { layer, ...size };
 }
 
 /** @throws TSCT_CONFIG_* for one that no container can have. */

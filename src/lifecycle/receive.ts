@@ -11,7 +11,7 @@ import { addon } from '../supervisor/addon.js';
 import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
-import { changeConfig } from './import.js';
+import { addArriving, changeConfig } from './import.js';
 import { withLock } from './locking.js';
 import { machineOf, needNoTwin } from './machine.js';
 import { type Created, makeContainer } from './make-container.js';
@@ -103,14 +103,8 @@ async function receiveWhole(
   await sweep(ctx);
   let size = { entries: 0, bytes: 0 };
   const make = async (pin: Pin) => {
-    const layer = await imageContext(ctx).store.add(pin, async (tree) => {
-      const summary = await arriving.lay(tree, 'into');
-      warnOf(ctx, summary);
-      const { id, entries, bytes, devices, stripped } = summary;
-      size = { entries, bytes };
-      const origin = `${manifest.name}@${snapshot}`;
-      return { digest: id, note: { origin, entries, sizeBytes: bytes, devices, stripped } };
-    });
+    const { layer, ...unpacked } = await addArriving(ctx, pin, arriving, `${manifest.name}@${snapshot}`);
+    size = unpacked;
     fault('receive.unpacked');
     const kept = { name: snapshot, record: recordOf(delivery) };
     return { config, layers: [layer], snapshot: kept, ...(machine ? { machine } : {}) };

@@ -203,7 +203,9 @@ describe('what is no whole export is refused, the place named, nothing left', ()
     );
     const into = join(dir, 'hostile');
     mkdirSync(into);
-    execFileSync(programPath('tsct-archive'), ['import', '--into', into], { input: bytes });
+    const words = `echo 'into ${into}' | ${programPath('tsct-archive')} import /dev/fd/4 3<&0 4<${into}.tzst`;
+    writeFileSync(`${into}.tzst`, bytes);
+    execFileSync('bash', ['-c', words]);
     const left = execFileSync('getfattr', ['-dm', '-', join(into, 'd')]);
     expect(String(left)).toMatch(/user\.dir/);
     expect(String(left)).not.toMatch(/overlay/);

@@ -355,7 +355,7 @@ describe('a difference is refused', () => {
         "--xattrs --xattrs-include='*'",
         'tsct/checksums.json',
       );
-      const words = `echo 'onto ${into}' | ${programPath('tsct-archive')} import --ask /dev/fd/4 3<&0 4<${into}.tzst`;
+      const words = `echo 'onto ${into}' | ${programPath('tsct-archive')} import /dev/fd/4 3<&0 4<${into}.tzst`;
       writeFileSync(`${into}.tzst`, believed);
       spawnSync('bash', ['-c', words]);
       const left = execFileSync('getfattr', ['-dm', '-', join(into, 'n')], { encoding: 'utf8' });
