@@ -109,6 +109,13 @@ NetworkUse decode_use(JsonReader& r) {
       refuse("decode plan", service.where("argv"), "does not begin with an absolute path");
     service.done();
   }
+  if (r.has("resolver")) {
+    JsonReader resolver = r.object("resolver");
+    n.resolver.domain = resolver.get<std::string>("domain");
+    n.resolver.servers = resolver.get<std::vector<std::string>>("servers");
+    for (const auto& server : n.resolver.servers) ip_address(server, resolver.where("servers"));
+    resolver.done();
+  }
   JsonReader records = r.object("records");
   n.hosts = records.get<std::string>("hosts");
   n.dhcp = records.get<std::string>("dhcp");

@@ -34,6 +34,10 @@ struct NetworkUse {
   std::vector<std::string> tables;
   std::vector<std::string> service;  // empty: none
   std::string hosts, dhcp;
+  struct {
+    std::string domain;  // empty: nobody is told
+    std::vector<std::string> servers;
+  } resolver;
 };
 
 struct RoutePlan {

@@ -10,6 +10,7 @@
 
 #include "setup/keeper.h"
 #include "setup/nft.h"
+#include "setup/resolver.h"
 #include "sys/error.h"
 #include "sys/file.h"
 
@@ -121,6 +122,7 @@ void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const N
   load_tables(network, files, exclusive);
   join_ports_again(netlink, bridge, files);
   if (!network.service.empty()) start_keeper(network, files, cgroup);
+  tell_resolver(network, files);
   files.set_ruleset(network.ruleset);
 }
 

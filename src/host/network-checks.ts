@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { run } from '../base/exec.js';
 import { badLine, type CheckLine, okLine } from './check-line.js';
 import { findProgram } from './tool-checks.js';
@@ -37,8 +38,22 @@ export async function judgeNetwork(path: string, isRoot: boolean): Promise<reado
       fix: `apt-get install ${debianPackage}`,
     });
   });
+  lines.push(judgeNames());
   if (!isRoot) return lines;
   return [...lines, ...(await Promise.all(TRIES.map(tryOut)))];
+}
+
+/** While it runs; it answers by D-Bus and by this. */
+const RESOLVED = '/run/systemd/resolve/io.systemd.Resolve';
+
+/** Whether the host itself knows containers by name. */
+function judgeNames(): CheckLine {
+  if (existsSync(RESOLVED)) return okLine('network', 'names', 'systemd-resolved asks for NAME.tsct');
+  return badLine('network', 'names', {
+    required: false,
+    found: 'containers know each other by name; this host, without systemd-resolved, does not know NAME.tsct',
+    fix: 'apt-get install systemd-resolved; or put the first address of the subnet (tsct network info tsct0) first in /etc/resolv.conf, as a nameserver',
+  });
 }
 
 async function tryOut({ name, script, fix }: (typeof TRIES)[number]): Promise<CheckLine> {

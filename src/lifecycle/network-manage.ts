@@ -10,6 +10,7 @@ import { repairNetwork as repairNative } from '../supervisor/setup.js';
 import { compile } from './compile.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
+import { type NetworkService, readService } from './network-service.js';
 import { checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
 import { type NetworkUser, networkUsers, usersOf } from './network-users.js';
 import { makeNetwork, withNetworksLock } from './networks.js';
@@ -19,6 +20,8 @@ export interface NetworkInfo {
   /** Link of the host, there while a container of the network runs. */
   readonly bridge: string;
   readonly up: boolean;
+  /** dnsmasq; null while the network is down. */
+  readonly service: NetworkService | null;
   readonly ipv4: string;
   readonly ipv6: string;
   readonly mtu: number | null;
@@ -52,6 +55,7 @@ function describe(ctx: Context, record: NetworkRecord, usedBy: readonly NetworkU
     name,
     bridge,
     up: existsSync(`/sys/class/net/${bridge}`),
+    service: readService(ctx.layout.networkRunDir(bridge)) ?? null,
     ipv4,
     ipv6,
     mtu: mtu ?? null,

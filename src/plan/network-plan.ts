@@ -27,6 +27,8 @@ export interface NetworkUse {
   readonly tables: readonly string[];
   /** Kept running by tsct-keeper while the network is up; stays in the foreground. The path is absolute. */
   readonly service?: { readonly argv: readonly string[] };
+  /** systemd-resolved of the host, where it runs, asks these servers for names below the domain. */
+  readonly resolver?: { readonly domain: string; readonly servers: readonly string[] };
   /** Whole content of runDir/hosts.d/KEY and runDir/dhcp.d/KEY while the container runs; empty: no such file. */
   readonly records: { readonly hosts: string; readonly dhcp: string };
 }

@@ -100,6 +100,7 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
     ruleset: networkRuleset(rules),
     tables: tablesOf(rules.bridge),
     service: { argv: dnsmasqArgv(network.dnsmasq, rules, runDir) },
+    resolver: { domain: DOMAIN, servers: gatewaysOf(network).map(({ text }) => text) },
     records: { hosts: hostsRecord(name, members), dhcp: dhcpRecord(name, members) },
   };
 }

@@ -8,6 +8,7 @@ export function renderNetwork(about: NetworkInfo): string {
     ['Bridge', about.up ? about.bridge : `${about.bridge} (there while a container of it runs)`],
     ['IPv4', `${about.ipv4}, room for ${about.room} containers`],
     ['IPv6', about.ipv6],
+    ...(about.service?.running === false ? [downLine(about)] : []),
     ...(about.mtu === null ? [] : ([['MTU', String(about.mtu)]] as [string, string][])),
     ['Created', about.created],
   ];
@@ -19,4 +20,13 @@ export function renderNetwork(about: NetworkInfo): string {
     ipv6 ?? '-',
   ]);
   return rows.length === 0 ? text : `${text}\n${table(['CONTAINER', 'RUNS', 'IPV4', 'IPV6'], rows)}`;
+}
+
+/** Only that it does not run is worth a line. */
+function downLine({ name, service }: NetworkInfo): [string, string] {
+  const why = service?.said ?? `journalctl -u 'tsct.net-*' tells why`;
+  return [
+    'DNS',
+    `dnsmasq does not run, and is started again and again: ${why}; then: tsct network repair ${name}`,
+  ];
 }
