@@ -47,6 +47,7 @@ async function withStore(
       const keep = (operation: string, who: string, ms: number) => {
         if (round > 0) put(results, `${operation} (${driver})`, who, ms);
       };
+      await settle(home, driver);
       await ownRound(tsct, round, keep);
       keep(
         'cp -a',
@@ -77,6 +78,12 @@ async function ownRound(
   keep('snapshot', 'tsct', await timed(() => tsct.cli('snapshot', 'create', DEBIAN, snapshot)));
   keep('restore', 'tsct', await timed(() => tsct.cli('snapshot', 'restore', `${DEBIAN}@${snapshot}`)));
   await tsct.destroy(COPY);
+}
+
+/** What the round before has copied and removed is written out: else the first commit of this one would wait for it. */
+async function settle(home: string, driver: string): Promise<void> {
+  if (driver === 'btrfs') await run('btrfs', ['subvolume', 'sync', home]);
+  await run('sync', ['--file-system', home]);
 }
 
 async function mountLoop(disk: string, fileSystem: 'btrfs' | 'xfs'): Promise<string> {
