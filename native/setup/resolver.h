@@ -5,8 +5,9 @@
 
 namespace tsct {
 
-// Has systemd-resolved, where it runs, ask the network's servers for names below its domain, and for no others. It
-// forgets that with the bridge. The network is no less up if it refuses: what it says is in keeper.log.
+// Has systemd-resolved, where it runs, ask the network's servers for names below its domain, and for no
+// others. It forgets that with the bridge. The network is no less up if it refuses: what it says is in
+// keeper.log.
 void tell_resolver(const NetworkUse& network, const NetworkFiles& files);
 
 }  // namespace tsct

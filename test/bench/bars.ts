@@ -48,6 +48,16 @@ export function bars(results: Results): Bar[] {
       over('clone', 'reflink') / tsct('cp -a (reflink)'),
       1 / 3,
     ),
+    bar(
+      'start on the default network over Private=yes, ms',
+      tsct('start (network)') - tsct('start (private)'),
+      5,
+    ),
+    bar(
+      'start on a network beside 100 others, times alone',
+      tsct('start beside 100 (network)') / tsct('start (network)'),
+      1.2,
+    ),
     bar('clone by dir, times cp -a', tsct('clone (dir)') / tsct('cp -a (dir)'), 1),
     bar('clone by dir, times lxc-copy', tsct('clone (dir)') / medianOf(results, 'clone (dir)', 'lxc'), 1),
   ];

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { bars } from './bars.js';
 import { buildGuests, mountDisk } from './guests.js';
 import { Lxc, type Manager, Nspawn, Tsct } from './managers.js';
+import { network } from './network.js';
 import * as operations from './operations.js';
 import { DEBIAN, medianOf, type Results, TINY } from './operations.js';
 import { storage } from './storage.js';
@@ -12,7 +13,7 @@ const { values: flags } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
-    stages: { type: 'string', default: 'run,storage' },
+    stages: { type: 'string', default: 'run,storage,network' },
     only: { type: 'string', default: 'tsct,lxc,nspawn' },
   },
 });
@@ -30,6 +31,11 @@ try {
   if (flags.stages.includes('storage')) {
     const { debian } = await buildGuests(join(disk.path, 'guests'));
     await stage('clone, snapshot, restore', () => storage(debian, disk.path, count, results));
+  }
+  if (flags.stages.includes('network')) {
+    await tsct.destroy(TINY);
+    await tsct.add(TINY, (await buildGuests(join(disk.path, 'guests'))).tiny);
+    await stage('start on a network', () => network(tsct, count, results));
   }
 } finally {
   for (const manager of managers) {

@@ -1,0 +1,49 @@
+import type { Tsct } from './managers.js';
+import { timed } from './measure.js';
+import { put, type Results, TINY } from './operations.js';
+
+/** How many containers run beside the one that is measured. */
+const BESIDE = 100;
+const ALONE = 'bench-alone';
+const ON_NETWORK = 'bench-net';
+
+/** What the default network adds to a start, alone on it and as one of many. Its bridge is up: one more container keeps it. */
+export async function network(tsct: Tsct, count: number, results: Results): Promise<void> {
+  const beside = Array.from({ length: BESIDE }, (_, i) => `bench-beside-${i}`);
+  const made: string[] = [];
+  const make = async (name: string) => {
+    made.push(name);
+    await tsct.cli('clone', TINY, name);
+  };
+  try {
+    await make(ALONE);
+    await tsct.cli('config', 'set', ALONE, 'Network.Private=yes');
+    for (const name of [ON_NETWORK, ...beside]) {
+      await make(name);
+      await tsct.cli('config', 'set', name, 'Network.eth0.Network=tsct0');
+    }
+    await tsct.start(beside[0] ?? '');
+    await startsOf(tsct, count, 'start', [ALONE, ON_NETWORK], results);
+    for (const name of beside.slice(1)) await tsct.start(name);
+    await startsOf(tsct, count, `start beside ${BESIDE}`, [ON_NETWORK], results);
+  } finally {
+    for (const name of made) await tsct.destroy(name);
+    await tsct.cli('network', 'destroy', 'tsct0');
+  }
+}
+
+async function startsOf(
+  tsct: Tsct,
+  count: number,
+  what: string,
+  names: readonly string[],
+  results: Results,
+): Promise<void> {
+  for (let round = 0; round <= count; round++) {
+    for (const name of names) {
+      const ms = await timed(() => tsct.start(name));
+      if (round > 0) put(results, `${what} (${name === ALONE ? 'private' : 'network'})`, 'tsct', ms);
+      await tsct.stop(name);
+    }
+  }
+}
