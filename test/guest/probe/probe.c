@@ -14,6 +14,8 @@
 //   probe sigwait            as PID 1: exits on SIGPWR, which it waits for without a handler
 //   probe inotify COUNT      as PID 1: as many inotify instances, then waits
 //   probe deep COUNT         a chain of cgroups below its own, with long names
+//   probe send LINK HEX...   Ethernet frames as they are
+//   probe hear LINK HEX      says `up`, then every frame that comes in, until one has HEX in it
 //   probe owner NAMESPACE    on the host: uid of the owner of a user namespace
 //   probe keyring CMD...     on the host: runs CMD in a session keyring named tsct-canary
 #define _GNU_SOURCE
@@ -21,10 +23,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/netlink.h>
 #include <linux/nsfs.h>
+#include <net/ethernet.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -355,6 +360,42 @@ static void deep(int count) {
   printf("deep %d %s\n", made, made == count ? "OK" : strerrorname_np(errno));
 }
 
+static int packet_socket(const char* link) {
+  struct sockaddr_ll address = {
+      .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(link)};
+  int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+  if (fd < 0 || bind(fd, (struct sockaddr*)&address, sizeof address) < 0) fatal(link);
+  return fd;
+}
+
+static void send_frames(const char* link, char** frames) {
+  int fd = packet_socket(link);
+  for (; *frames; frames++) {
+    unsigned char bytes[2048];
+    size_t size = strlen(*frames) / 2;
+    for (size_t i = 0; i < size && i < sizeof bytes; i++) sscanf(*frames + 2 * i, "%2hhx", &bytes[i]);
+    if (write(fd, bytes, size) != (ssize_t)size) fatal("write");
+  }
+}
+
+static void hear_frames(const char* link, const char* last) {
+  int fd = packet_socket(link);
+  printf("up\n");
+  for (;;) {
+    fflush(stdout);
+    unsigned char bytes[2048];
+    char text[2 * sizeof bytes + 1] = "";
+    struct sockaddr_ll from;
+    socklen_t length = sizeof from;
+    ssize_t size = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr*)&from, &length);
+    if (size < 0) fatal("recvfrom");
+    if (from.sll_pkttype == PACKET_OUTGOING) continue;
+    for (ssize_t i = 0; i < size; i++) sprintf(text + 2 * i, "%02x", bytes[i]);
+    printf("%s\n", text);
+    if (strstr(text, last)) return;
+  }
+}
+
 int main(int argc, char** argv) {
   const char* verb = argc > 1 ? argv[1] : "";
   setvbuf(stdout, NULL, _IOFBF, 1 << 16);
@@ -380,6 +421,8 @@ int main(int argc, char** argv) {
   if (!strcmp(verb, "sigwait")) wait_for_power();
   if (!strcmp(verb, "inotify")) many_inotify(atoi(argv[2]));
   if (!strcmp(verb, "deep")) deep(atoi(argv[2]));
+  if (!strcmp(verb, "send")) send_frames(argv[2], argv + 3);
+  if (!strcmp(verb, "hear")) hear_frames(argv[2], argv[3]);
   if (!strcmp(verb, "owner")) {
     uid_t uid;
     if (ioctl(open(argv[2], O_RDONLY), NS_GET_OWNER_UID, &uid) < 0) fatal("ioctl");
