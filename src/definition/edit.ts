@@ -32,7 +32,17 @@ export function editText(text: string, change: ConfigChange, file: string): stri
       line.kind === 'entry' && line.section === change.section && line.key === change.key,
   );
   const last = entries.at(-1);
+  const group = findRow(change.section, change.key)?.group;
   if (change.op === 'unset') return removeEntries(text, entries);
+  if (group !== undefined && change.op === 'append') {
+    const mate = lines.findLast(
+      (line) =>
+        line.kind === 'entry' &&
+        line.section === change.section &&
+        findRow(line.section, line.key)?.group === group,
+    );
+    if (mate) return insertAfter(text, mate, `${change.key}=${value}`);
+  }
   if (last && change.op === 'append') return insertAfter(text, last, `${change.key}=${value}`);
   // The one line that stays is the last: what stands before it could clear or repeat it.
   if (last) return removeEntries(replaceValue(text, last, value), entries.slice(0, -1));

@@ -2,6 +2,9 @@ import type { TsctError } from '../base/errors.js';
 import { configError } from './config-error.js';
 import { type ContainerDefinition, type InterfaceDefinition, settingName } from './schema.js';
 
+/** Carried out by the tables of a network of tsct. */
+const NETWORK_ONLY = ['Port', 'Priority', 'Isolated', 'Allow', 'Deny'];
+
 /** What is wrong with interfaces that no single line tells: each with the line that says it last. */
 export function interfaceErrors(definition: ContainerDefinition): TsctError[] {
   return definition.interfaces.flatMap((of) => errorsOf(definition, of));
@@ -17,12 +20,12 @@ function errorsOf(definition: ContainerDefinition, of: InterfaceDefinition): Tsc
   if (of.bridge !== undefined && placesOf('Network').length > 0) {
     complain('Bridge', -1, `${of.name} is on a network already`, 'take Network= or Bridge= out');
   }
-  if (of.bridge !== undefined && of.ports.length > 0) {
+  for (const key of of.bridge === undefined ? [] : NETWORK_ONLY) {
     complain(
-      'Port',
+      key,
       -1,
       `${of.name} is on ${of.bridge}, which is no network of tsct`,
-      'take Port= or Bridge= out',
+      `take ${key}= or Bridge= out`,
     );
   }
   for (const version of [4, 6] as const) {

@@ -21,6 +21,8 @@ export interface KeyRow<
   readonly help: string;
   /** `config set` on a running container takes effect at once. */
   readonly live: boolean;
+  /** Lines of all keys of a section that say the same here count in the order in which they stand. */
+  readonly group?: string;
 }
 
 interface RowOptions {
@@ -28,6 +30,7 @@ interface RowOptions {
   readonly help: string;
   readonly unit?: string;
   readonly live?: boolean;
+  readonly group?: string;
 }
 
 /** A key that is absent when not set. */

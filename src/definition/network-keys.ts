@@ -1,3 +1,4 @@
+import { parseFirewallMatch } from './firewall-values.js';
 import { list, one, oneOr } from './key-row.js';
 import {
   parseIps,
@@ -55,5 +56,23 @@ export const INTERFACE_KEYS = {
   Port: list('ports', parsePort, {
     syntax: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
     help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets. Each is bound on the host by the process tsct-ports while the container runs, so a start fails if something else has it; that process also relays what comes to 127.0.0.1 and [::1] from the host itself. If it is killed, the rest goes on, and the next start has it again.',
+  }),
+  Priority: one('priority', parseInteger(0, 7), {
+    syntax: '0...7',
+    help: "Priority of what it sends beyond its network (SO_PRIORITY in socket(7)), by which queues of the host's own links go that know priorities. Not set: what the packet's own type of service makes of it.",
+  }),
+  Isolated: one('isolated', parseBoolean, {
+    syntax: 'BOOL',
+    help: 'Neither to nor from other containers of its network, whatever they say. The way out stays, and so do published ports, its own and theirs, which are reached by addresses of the host as from anywhere. Not set: no.',
+  }),
+  Allow: list('allow', parseFirewallMatch, {
+    syntax: 'in|out PEER [tcp|udp|icmp [PORT[-END]]]',
+    group: 'firewall',
+    help: "What may come in, or go out. PEER is at the other end: ADDRESS[/BITS], any, or gateway, the address of its network, where names are asked for (out gateway udp 53). PORT is its own for in, the other end's for out. The first line of Allow= and Deny= that matches counts, in the order in which they stand. What none matches is denied where its direction has an Allow=, else allowed. Answers to what was allowed always pass, and so does what the network itself lives by: ARP, neighbour discovery, DHCP. Who comes by a published port is judged by the port of the container that it leads to, and by his own address; the host has many, and is the gateway for who comes by 127.0.0.1 or [::1]. Between containers of one network answers are told from questions by the flags of TCP, for UDP by having been asked in the last two minutes, for ICMP by its type; of other protocols both directions have to be allowed.",
+  }),
+  Deny: list('deny', parseFirewallMatch, {
+    syntax: 'in|out PEER [tcp|udp|icmp [PORT[-END]]]',
+    group: 'firewall',
+    help: 'What may not; see Allow=. It is dropped without a word.',
   }),
 };

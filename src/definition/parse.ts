@@ -34,6 +34,8 @@ interface Collected {
   readonly settings: Map<string, Setting>;
   /** Names in the headers of [Network IF] sections, in order. */
   readonly interfaces: Set<string>;
+  /** Values so far. */
+  count: number;
 }
 
 interface Setting {
@@ -50,7 +52,8 @@ interface Setting {
 export function parseDefinition(texts: readonly ConfigText[]): ContainerDefinition {
   const settings = new Map<string, Setting>();
   const names = new Set<string>();
-  throwErrors(texts.flatMap((text) => parseText(text, { settings, interfaces: names })));
+  const collected: Collected = { settings, interfaces: names, count: 0 };
+  throwErrors(texts.flatMap((text) => parseText(text, collected)));
   const valuesOf = (section: string, rows: Rows) =>
     Object.entries(rows).map(([key, row]) => [
       row.field,
@@ -97,7 +100,7 @@ function parseText({ file, text }: ConfigText, collected: Collected): TsctError[
       }
       // Keys of an unknown section would only repeat what its header was told.
       if (line.kind === 'entry' && (line.section === '' || rowsOf(line.section))) {
-        applyEntry(line, origin, collected.settings);
+        applyEntry(line, origin, collected);
       }
     } catch (error) {
       if (!(error instanceof TsctError)) throw error;
@@ -110,8 +113,9 @@ function parseText({ file, text }: ConfigText, collected: Collected): TsctError[
 function applyEntry(
   { section, key, value }: { section: string; key: string; value: string },
   origin: Origin,
-  settings: Map<string, Setting>,
+  collected: Collected,
 ): void {
+  const { settings } = collected;
   if (section === '') {
     throw configError('TSCT_CONFIG_SYNTAX', origin, `${key}= stands before the first [Section]`);
   }
@@ -133,7 +137,7 @@ function applyEntry(
   const setting: Setting = (row.list && before) || { items: [], origins: [] };
   for (const item of row.list ? (parsed as readonly unknown[]) : [parsed]) {
     setting.items.push(item);
-    setting.origins.push({ ...origin, text: value });
+    setting.origins.push({ ...origin, text: value, order: collected.count++ });
   }
   settings.set(name, setting);
 }

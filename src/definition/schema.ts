@@ -218,6 +218,8 @@ export interface Origin {
 /** The line that set a value, with what it said. */
 export interface SettingOrigin extends Origin {
   readonly text: string;
+  /** Counts the values of all texts, in the order in which they stand. */
+  readonly order: number;
 }
 
 /** One [Network IF] section. */

@@ -1,33 +1,16 @@
-import { type Cidr, formatCidr, toNumber } from '../base/ip.js';
-import { linkLocalAddress } from './links.js';
+import { type Cidr, formatCidr } from '../base/ip.js';
 
 /** A network as its rules see it. */
 export interface RuledNetwork {
   readonly bridge: string;
+  /** Of the bridge. */
+  readonly mac: string;
   readonly ipv4: Cidr;
   readonly ipv6: Cidr;
 }
 
-/** A port of the bridge: all that may come out of it. */
-export interface RuledPort {
-  /** Of the host's end. */
-  readonly link: string;
-  readonly mac: string;
-  readonly addresses: readonly Cidr[];
-}
-
-/** Ports of the host that lead to an interface. */
-export interface Published {
-  readonly protocol: 'tcp' | 'udp';
-  /** Of the host; absent: all of its addresses. */
-  readonly at?: { readonly version: 4 | 6; readonly text: string };
-  readonly host: number;
-  readonly container: number;
-  readonly count: number;
-}
-
 /** Ours alone, whatever else is called like the bridge; no keyword of nft(8) begins so. */
-function tableName(bridge: string): string {
+export function tableName(bridge: string): string {
   return `tsct-${bridge}`;
 }
 
@@ -41,7 +24,7 @@ export function tablesOf(bridge: string): readonly string[] {
  * `ports` is looked at: other things that somebody puts on the bridge are his own. `ct` is not to be had in this family
  * on all kernels, nor is `meta ibrname`.
  */
-function bridgeTable(): string {
+function bridgeTable({ mac }: RuledNetwork): string {
   return `  set ports { type ifname; }
   set own_mac { type ifname . ether_addr; }
   set own4 { type ifname . ipv4_addr; }
@@ -51,7 +34,11 @@ function bridgeTable(): string {
   chain arriving {
     type filter hook prerouting priority -300; policy accept;
     iifname @ports jump sent
+    # Here, where what is published has not been led to a port yet: br_netfilter may do that, from port to port.
+    ether daddr @isolated_mac counter drop
+    iifname @isolated ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 ether daddr != ${mac} counter drop
   }
+  set isolated_mac { type ether_addr; }
   chain sent {
     iifname . ether saddr != @own_mac counter drop
     ether type ip jump sent4
@@ -78,6 +65,17 @@ function bridgeTable(): string {
     iifname . ip6 saddr @own6 accept
     ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept
     counter drop
+  }
+  # What is bridged, from port to port.
+  set isolated { type ifname; }
+  map in { type ifname : verdict; }
+  map out { type ifname : verdict; }
+  chain between {
+    type filter hook forward priority filter; policy accept;
+    iifname @isolated ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 counter drop
+    oifname @isolated oifname . ether daddr != @own_mac counter drop
+    iifname vmap @out
+    oifname vmap @in
   }
 `;
 }
@@ -112,81 +110,68 @@ function inetTable({ bridge, ipv4, ipv6 }: RuledNetwork): string {
     ip saddr ${formatCidr(ipv4)} oifname != "${bridge}" masquerade
     ip6 saddr ${formatCidr(ipv6)} oifname != "${bridge}" masquerade
     # A container that comes back to its own network by a published port: answers have to take the same way.
-    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade
+    # By their source: what br_netfilter shows here has no link that it came by.
+    ip saddr ${formatCidr(ipv4)} oifname "${bridge}" ct status dnat masquerade
+    ip6 saddr ${formatCidr(ipv6)} oifname "${bridge}" ct status dnat masquerade
   }
   chain passing {
     type filter hook forward priority filter; policy accept;
     iifname "${bridge}" oifname != "${bridge}" tcp flags syn tcp option maxseg size set rt mtu
     iifname != "${bridge}" oifname "${bridge}" ct state new ct status ! dnat counter drop
+    iifname "${bridge}" meta priority set ip saddr map @priority4
+    iifname "${bridge}" meta priority set ip6 saddr map @priority6
+    # By way of the gateway's MAC address, from port to port all the same.
+    iifname "${bridge}" oifname "${bridge}" ct status ! dnat jump apart
+    ct state established,related accept
+    iifname "${bridge}" jump from_containers
+    oifname "${bridge}" jump to_containers
+  }
+  set isolated4 { type ipv4_addr; }
+  set isolated6 { type ipv6_addr; }
+  map priority4 { type ipv4_addr : classid; }
+  map priority6 { type ipv6_addr : classid; }
+  map in4 { type ipv4_addr : verdict; }
+  map in6 { type ipv6_addr : verdict; }
+  map out4 { type ipv4_addr : verdict; }
+  map out6 { type ipv6_addr : verdict; }
+  chain apart {
+    ip saddr @isolated4 counter drop
+    ip daddr @isolated4 counter drop
+    ip6 saddr @isolated6 counter drop
+    ip6 daddr @isolated6 counter drop
+  }
+  # The fence of the bridge has seen to it that each address is its holder's.
+  chain from_containers {
+    ip saddr vmap @out4
+    ip6 saddr vmap @out6
+  }
+  chain to_containers {
+    ip daddr vmap @in4
+    ip6 daddr vmap @in6
+  }
+  chain to_host {
+    type filter hook input priority filter; policy accept;
+    iifname != "${bridge}" accept
+    ct state established,related accept
+    udp sport 68 udp dport 67 accept
+    udp sport 546 udp dport 547 accept
+    jump from_containers
+  }
+  chain from_host {
+    type filter hook output priority filter; policy accept;
+    oifname != "${bridge}" accept
+    ct state established,related accept
+    udp sport 67 udp dport 68 accept
+    udp sport 547 udp dport 546 accept
+    jump to_containers
   }
 `;
 }
 
 /** For nft(8): the tables of a network, empty of ports, in place of what was there of them: all at once or not. */
 export function networkRuleset(network: RuledNetwork): string {
-  const bodies = [bridgeTable(), inetTable(network)];
+  const bodies = [bridgeTable(network), inetTable(network)];
   return tablesOf(network.bridge)
     .map((table, i) => `table ${table}\ndelete table ${table}\ntable ${table} {\n${bodies[i]}}\n`)
     .join('');
-}
-
-/** For nft(8): what lets one port send, and what is published leads to it. `remove` may find nothing. */
-export function portRules(
-  bridge: string,
-  port: RuledPort,
-  published: readonly Published[],
-): { readonly add: string; readonly remove: string } {
-  const elements = [...fenceElements(port), ...publishedElements(port, published)];
-  const lines = (verb: string) =>
-    elements.map(
-      ({ family, set, key, data }) =>
-        `${verb} element ${family} ${tableName(bridge)} ${set} { ${key}${data === undefined ? '' : ` : ${data}`} }\n`,
-    );
-  // Deleting what is not there is an error, adding what is there is none.
-  return { add: lines('add').join(''), remove: [...lines('add'), ...lines('delete')].join('') };
-}
-
-interface Element {
-  readonly family: 'bridge' | 'inet';
-  readonly set: string;
-  readonly key: string;
-  readonly data?: string;
-}
-
-function fenceElements({ link, mac, addresses }: RuledPort): Element[] {
-  const of = (set: string, value: string): Element => ({ family: 'bridge', set, key: `"${link}"${value}` });
-  const own = (version: 4 | 6) => addresses.filter((address) => address.version === version);
-  const own6 = [linkLocalAddress(mac), ...own(6).map(({ text }) => text)];
-  return [
-    of('own_mac', ` . ${mac}`),
-    ...own(4).map(({ text }) => of('own4', ` . ${text}`)),
-    ...own6.map((text) => of('own6', ` . ${text}`)),
-    ...own6.map((text) => of('target6', ` . ${hexOf(text)}`)),
-    of('ports', ''),
-  ];
-}
-
-/** Every address of its kind. */
-const ANY: readonly string[] = ['0.0.0.0', '::'];
-
-function publishedElements({ addresses }: RuledPort, published: readonly Published[]): Element[] {
-  return published.flatMap(({ protocol, at, host, container, count }) =>
-    addresses
-      .filter(({ version }, i) => addresses.findIndex((first) => first.version === version) === i)
-      .filter(({ version }) => at === undefined || at.version === version)
-      .flatMap(({ version, text }) =>
-        Array.from({ length: count }, (_, n): Element => {
-          const key = `${protocol} . ${host + n}`;
-          const data = `${text} . ${container + n}`;
-          return at === undefined || ANY.includes(at.text)
-            ? { family: 'inet', set: `port${version}`, key, data }
-            : { family: 'inet', set: `port${version}_at`, key: `${at.text} . ${key}`, data };
-        }),
-      ),
-  );
-}
-
-/** A field that nft knows no type of is compared to a number. */
-function hexOf(address: string): string {
-  return `0x${toNumber(address).toString(16).padStart(32, '0')}`;
 }

@@ -4,8 +4,10 @@ import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
 import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
 import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
-import { networkRuleset, portRules, type RuledNetwork, tablesOf } from '../network/ruleset.js';
+import { portRules } from '../network/port-rules.js';
+import { networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
+import { fencesOf } from './fences.js';
 import type { InterfacePlan, NetworkPlan, NetworkUse } from './network-plan.js';
 import type { PlanInput, PlanNetwork } from './plan-input.js';
 
@@ -81,7 +83,8 @@ function gatewaysOf(network: PlanNetwork): readonly Cidr[] {
 
 function ruled(layout: StateLayout, network: PlanNetwork): RuledNetwork {
   const bridge = bridgeName(network.name, layout.hash);
-  return { bridge, ipv4: networkOf(parseCidr(network.ipv4)), ipv6: networkOf(parseCidr(network.ipv6)) };
+  const mac = stableMac(bridgeAltName(layout.key(network.name)));
+  return { bridge, mac, ipv4: networkOf(parseCidr(network.ipv4)), ipv6: networkOf(parseCidr(network.ipv6)) };
 }
 
 function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Connected[]): NetworkUse {
@@ -93,7 +96,7 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
     name: network.name,
     bridge: rules.bridge,
     altName,
-    mac: stableMac(altName),
+    mac: rules.mac,
     addresses: gatewaysOf(network).map(formatCidr),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
     runDir,
@@ -131,7 +134,7 @@ function waysOf({ definition, addresses, network }: Connected): readonly IpAddre
 
 /** @param defaults which interface has the default route of each kind. */
 function buildInterface(
-  { layout, name }: PlanInput,
+  { layout, name, definition }: PlanInput,
   one: Connected,
   defaults: ReadonlyMap<4 | 6, Connected>,
 ): InterfacePlan {
@@ -157,8 +160,8 @@ function buildInterface(
     ...(rules
       ? {
           rules: portRules(
-            rules.bridge,
-            { link: hostName, mac, addresses },
+            rules,
+            { link: hostName, mac, addresses, ...fencesOf(definition, of) },
             of.ports.map(({ address, ...port }) => (address ? { ...port, at: address } : port)),
           ),
           ...(ports.length > 0 ? { ports } : {}),

@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { beforeAll, describe, expect } from 'vitest';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
 import { linkLocalAddress } from '../../src/network/links.js';
+import { withBridgeCalls } from '../support/bridge-calls.js';
 import {
   arp,
   BROADCAST,
@@ -168,21 +168,6 @@ async function takeOut(bridge: string, [chain, words]: Attack['guard']): Promise
   await execa('nft', ['delete', 'rule', 'bridge', `tsct-${bridge}`, chain, 'handle', handle ?? '']);
 }
 
-const CALLS = ['iptables', 'ip6tables', 'arptables'].map(
-  (name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`,
-);
-
-/** With what is bridged shown to the tables of IP, or not. */
-async function withCalls(value: '0' | '1', work: () => Promise<void>): Promise<void> {
-  const before = CALLS.map((file) => readFileSync(file, 'utf8'));
-  for (const file of CALLS) writeFileSync(file, value);
-  try {
-    await work();
-  } finally {
-    for (const [i, file] of CALLS.entries()) writeFileSync(file, before[i] ?? '1');
-  }
-}
-
 describe('what a container puts on the wire', () => {
   beforeAll(async () => {
     probe = await guestProbe();
@@ -197,7 +182,7 @@ describe('what a container puts on the wire', () => {
       await root.ok(['cp', probe, 'liar:/probe']);
       const all = attacks(await station('liar'), await station('victim'), await station('other'));
       const { bridge } = await network();
-      await withCalls(calls, async () => {
+      await withBridgeCalls(calls, async () => {
         const [{ mac, ipv4 }, victim] = [await station('liar'), await station('victim')];
         const honest = udp4({ from: ipv4, to: victim.ipv4 }, 4000, 5000, hex('honest  '));
         const control = { 'honest  ': ethernet({ from: mac, to: victim.mac }, 0x0800, honest) };

@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { inside } from './reach.js';
 
 /**
  * A network namespace that plays a host beyond this one, which knows no way back to addresses of containers. It is .2
@@ -10,8 +11,7 @@ export async function outsideHost(link: string, ipv4: string, ipv6: string) {
     reject: false,
   });
   await new Promise((resolve) => child.stdout.once('data', resolve));
-  const run = (...words: string[]) =>
-    execa('nsenter', ['-t', String(child.pid), '-n', ...words], { reject: false });
+  const run = inside(child.pid);
   const here = (words: string) => execa('ip', words.split(' '));
   const there = (words: string) => run('ip', ...words.split(' '));
   await here(`link add ${link} type veth peer name inet netns ${child.pid}`);

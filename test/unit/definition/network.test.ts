@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TsctError } from '../../../src/base/errors.js';
 import { editText, parseAssignment } from '../../../src/definition/edit.js';
+import { parseFirewallMatch } from '../../../src/definition/firewall-values.js';
 import { isInterfaceName, parseMac, parsePort } from '../../../src/definition/network-values.js';
 import { parseDefinition } from '../../../src/definition/parse.js';
 import { changedKeys } from '../../../src/lifecycle/pending.js';
@@ -139,4 +140,50 @@ describe('values', () => {
   ])('%j as name of an interface: %s', (name, isOne) => {
     expect(isInterfaceName(name)).toBe(isOne);
   });
+
+  it('Allow= and Deny= keep their order among each other, by hand and by the command line', () => {
+    const lines = ['Deny=out any udp', 'Allow=out any', 'Deny=in 10.1.2.3/8 tcp 80-90'];
+    const text = lines.reduce(
+      (before, line) => editText(before, parseAssignment(`Network.eth0.${line}`), '--set'),
+      '[Network eth0]\n[Exec]\n',
+    );
+    expect(text).toBe(`[Network eth0]\n${lines.join('\n')}\n[Exec]\n`);
+    const { origins } = parse(text);
+    const orders = ['Deny', 'Allow'].map((key) =>
+      origins.get(`Network.eth0.${key}`)?.map(({ order }) => order),
+    );
+    expect(orders).toEqual([[0, 2], [1]]);
+    expect(parseFirewallMatch('in 10.1.2.3/8 tcp 80-90')).toEqual([
+      {
+        direction: 'in',
+        peer: { version: 4, text: '10.0.0.0', length: 8 },
+        protocol: 'tcp',
+        ports: { first: 80, last: 90 },
+      },
+    ]);
+  });
+
+  it.each([
+    'in',
+    'any',
+    'up any',
+    'in any sctp',
+    'in any icmp 8',
+    'in any tcp 0',
+    'in any tcp 9-8',
+    'in any tcp 1 2',
+    'in 1.2.3',
+    'out ::/129',
+  ])('Allow=%s is refused', (text) => {
+    expect(() => parseFirewallMatch(text)).toThrow(expect.objectContaining({ code: 'TSCT_BAD_VALUE' }));
+  });
+
+  it.each(['Allow=in any', 'Deny=out any', 'Isolated=yes', 'Priority=1'])(
+    '%s is refused on a bridge that is not of tsct',
+    (line) => {
+      expect(failure(`[Network eth0]\nBridge=br0\n${line}\n`)).toMatch(
+        /config:3: \w+=: eth0 is on br0, which is no network of tsct \| take \w+= or Bridge= out/,
+      );
+    },
+  );
 });

@@ -55,7 +55,7 @@ describe('parseDefinition', () => {
     expect(definition.exec.environment).toEqual(['A=1', 'B=two words', 'C=3', 'D=4', 'E=5']);
     expect(definition.exec.hostname).toBe('b');
     expect(definition.origins.get('Exec.Hostname')).toEqual([
-      { file: 'config.d/10.conf', line: 2, text: 'b' },
+      { file: 'config.d/10.conf', line: 2, text: 'b', order: 5 },
     ]);
     expect(definition.origins.get('Exec.Environment')?.map(({ line }) => line)).toEqual([3, 3, 4, 4, 3]);
   });

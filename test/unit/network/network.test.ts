@@ -11,11 +11,13 @@ import {
   slaacAddress,
   stableMac,
 } from '../../../src/network/links.js';
-import { networkRuleset, portRules, type RuledNetwork } from '../../../src/network/ruleset.js';
+import { portRules } from '../../../src/network/port-rules.js';
+import { networkRuleset, type RuledNetwork } from '../../../src/network/ruleset.js';
 import { chooseIpv4Subnet, chooseIpv6Subnet, gatewayOf } from '../../../src/network/subnet.js';
 
 const NETWORK: RuledNetwork = {
   bridge: 'tsct0',
+  mac: '02:00:00:00:00:01',
   ipv4: parseCidr('10.80.1.0/24'),
   ipv6: parseCidr('fd12:3456:789a::/64'),
 };
@@ -126,7 +128,7 @@ describe('links', () => {
 });
 
 describe('rules', () => {
-  const rules = portRules('tsct0', PORT, [
+  const rules = portRules(NETWORK, PORT, [
     { protocol: 'tcp', host: 8000, container: 80, count: 3 },
     { protocol: 'udp', host: 53, container: 53, count: 1, at: parseIp('192.0.2.1') },
     { protocol: 'udp', host: 53, container: 53, count: 1, at: parseIp('::1') },
@@ -142,9 +144,43 @@ describe('rules', () => {
     expect(nft(`${ruleset}add element bridge tsct-tsct0 nothing { 1 }`)).not.toBe('');
   });
 
+  it('of fences are what nft takes, and are taken out again', () => {
+    const fenced = {
+      ...PORT,
+      priority: 5,
+      isIsolated: true,
+      firewall: [
+        {
+          action: 'allow',
+          direction: 'in',
+          peer: parseCidr('198.51.100.0/24'),
+          protocol: 'tcp',
+          ports: { first: 80, last: 90 },
+        },
+        { action: 'deny', direction: 'in', peer: parseCidr('fd00::/8'), protocol: 'icmp' },
+        {
+          action: 'allow',
+          direction: 'out',
+          peer: 'gateway',
+          protocol: 'udp',
+          ports: { first: 53, last: 53 },
+        },
+        { action: 'deny', direction: 'out', peer: 'any', protocol: 'icmp' },
+        { action: 'deny', direction: 'out', peer: 'any' },
+      ],
+    } as const;
+    const { add, remove } = portRules(NETWORK, fenced, []);
+    expect(nft(`${ruleset}${add}${ruleset}${add}${add}${remove}${remove}`)).toBe('');
+    const listed = (text: string) =>
+      spawnSync('unshare', ['--net', 'nft', '-f', '-'], { input: `${text}list ruleset`, encoding: 'utf8' })
+        .stdout;
+    expect(listed(`${ruleset}${add}${remove}`)).toBe(listed(ruleset));
+    expect(listed(`${ruleset}${add}${add}`)).toBe(listed(`${ruleset}${add}`));
+  });
+
   it('of a port that somebody has published already are refused', () => {
     const other = portRules(
-      'tsct0',
+      NETWORK,
       { ...PORT, link: 'vt00000000', addresses: [parseCidr('10.80.1.8/24')] },
       [{ protocol: 'tcp', host: 8002, container: 80, count: 1 }],
     );
@@ -152,7 +188,7 @@ describe('rules', () => {
   });
 
   it('of a port on 0.0.0.0 or :: hold for every address of that kind', () => {
-    const { add } = portRules('tsct0', PORT, [
+    const { add } = portRules(NETWORK, PORT, [
       { protocol: 'tcp', host: 8000, container: 80, count: 1, at: parseIp('0.0.0.0') },
       { protocol: 'tcp', host: 8000, container: 80, count: 1, at: parseIp('::') },
     ]);
