@@ -236,12 +236,18 @@ it('Priority= is that of what leaves the network, whatever the guest says', asyn
     const { stdout } = await execa('nft', ['list', 'chain', 'inet', 'wall-test', 'seen']);
     return [...stdout.matchAll(/packets (\d+)/g)].map(([, packets]) => Number(packets));
   };
-  const chain = `table inet wall-test { chain leaving {
-    type filter hook postrouting priority 200; oifname "wall-test" icmp type echo-request jump seen
-    oifname "wall-test" icmpv6 type echo-request jump seen }
-    chain seen { meta priority 0:5 counter; meta priority != 0:5 counter; } }`;
+  const rules = [
+    'add table inet wall-test',
+    'add chain inet wall-test leaving { type filter hook postrouting priority 200; }',
+    'add chain inet wall-test seen',
+    'add rule inet wall-test seen meta priority 0:5 counter',
+    'add rule inet wall-test seen meta priority != 0:5 counter',
+    ...['icmp', 'icmpv6'].map(
+      (kind) => `add rule inet wall-test leaving oifname wall-test ${kind} type echo-request jump seen`,
+    ),
+  ];
   try {
-    await execa('nft', [chain]);
+    await execa('nft', [rules.join('; ')]);
     await net('busybox', 'ping', '-c', '2', '-W', '2', '198.18.179.2');
     await net('busybox', 'ping', '-c', '2', '-W', '2', '2001:db8:79::2');
     expect(await counted()).toEqual([4, 0]);
