@@ -1,6 +1,7 @@
 // "inner": the process that becomes the container's PID 1.
 //
-//   namespaces   new user, pid, uts, ipc, net from its clone; cgroup after it is in its group; mount last:
+//   namespaces   new user, pid, uts, ipc, net (or another's) from its clone; cgroup after it is in its group;
+//   mount last:
 //                until then outer's, so that outer can build the tree around it
 //   ids          root of its user namespace; on the host the container's base id
 //   may do       whatever its user namespace allows; nothing on the host
@@ -49,7 +50,7 @@ void bring_up_loopback() {
 void set_up_namespaces(const LaunchPlan& plan) {
   check(::sethostname(plan.hostname.c_str(), plan.hostname.size()), "set hostname", "sethostname",
         plan.hostname);
-  bring_up_loopback();
+  if (!plan.network.joins) bring_up_loopback();
   if (plan.personality_linux32) check(::personality(PER_LINUX32), "set personality", "personality");
 }
 

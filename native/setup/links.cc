@@ -11,20 +11,21 @@
 #include "sys/error.h"
 
 namespace tsct {
-namespace {
 
-ifinfomsg link_header(int index = 0) {
+ifinfomsg link_header(int index) {
   ifinfomsg header{};
   header.ifi_family = AF_UNSPEC;
   header.ifi_index = index;
   return header;
 }
 
-ifinfomsg up_header(int index = 0) {
+ifinfomsg up_header(int index) {
   ifinfomsg header = link_header(index);
   header.ifi_flags = header.ifi_change = IFF_UP;
   return header;
 }
+
+namespace {
 
 void read_info(std::string_view data, Link& link) {
   for_each_attribute(data, [&](uint16_t type, std::string_view value) {
@@ -43,8 +44,12 @@ Link read_link(std::string_view answer) {
     if (type == IFLA_IFNAME) link.name = attribute_text(value);
     if (type == IFLA_IFALIAS) link.alias = attribute_text(value);
     if (type == IFLA_MASTER) link.master = static_cast<int>(attribute_u32(value));
+    if (type == IFLA_MTU) link.mtu = attribute_u32(value);
+    if (type == IFLA_TXQLEN) link.queue_length = attribute_u32(value);
     if (type == IFLA_ADDRESS && value.size() == link.mac.size())
       memcpy(link.mac.data(), value.data(), value.size());
+    if (type == IFLA_PERM_ADDRESS && value.size() == link.permanent_mac.size())
+      memcpy(link.permanent_mac.data(), value.data(), value.size());
     if (type == IFLA_LINKINFO) read_info(value, link);
     if (type == IFLA_PROP_LIST)
       for_each_attribute(
@@ -52,6 +57,8 @@ Link read_link(std::string_view answer) {
   });
   return link;
 }
+
+}  // namespace
 
 // Altnames are a property that only a message of its own sets (since 5.5); the alias, which any user of
 // /sys/class/net reads, comes with the rest.
@@ -70,8 +77,9 @@ void put_no_own_address(NetlinkMessage& message) {
 
 // Usable at once: tsct is the only one that gives out addresses, so nobody has to be asked first (RFC 4862
 // section 5.4 would take a second).
-NetlinkRequest address_request(const IpPrefix& prefix, int index, const std::string& name) {
+NetlinkRequest address_request(const IpPrefix& prefix, int index, const std::string& name, uint8_t scope) {
   ifaddrmsg header{};
+  header.ifa_scope = scope;
   header.ifa_family = static_cast<uint8_t>(prefix.address.family);
   header.ifa_prefixlen = prefix.length;
   header.ifa_index = static_cast<uint32_t>(index);
@@ -89,20 +97,30 @@ NetlinkRequest address_request(const IpPrefix& prefix, int index, const std::str
   return {std::move(message), "give address", prefix.text + " to " + name};
 }
 
-NetlinkRequest route_request(const RoutePlan& route, int index, const std::string& name) {
+namespace {
+
+rtmsg route_header(const IpPrefix& to) {
   rtmsg header{};
-  header.rtm_family = static_cast<uint8_t>(route.via.family);
-  header.rtm_dst_len = route.to.length;
+  header.rtm_family = static_cast<uint8_t>(to.address.family);
+  header.rtm_dst_len = to.length;
   header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = RTPROT_STATIC;
   header.rtm_scope = RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
+  return header;
+}
+
+NetlinkRequest route_request(const RoutePlan& route, int index, const std::string& name) {
+  rtmsg header = route_header(route.to);
+  if (!route.via) header.rtm_scope = RT_SCOPE_LINK;
+  if (route.on_link) header.rtm_flags |= RTNH_F_ONLINK;
   // Without NLM_F_EXCL: the link is up, and a router may have announced itself already.
   NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE, header);
   if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
-  message.put(RTA_GATEWAY, route.via.bytes.data(), route.via.size());
+  if (route.via) message.put(RTA_GATEWAY, route.via->bytes.data(), route.via->size());
   message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
-  return {std::move(message), "add route", route.to.text + " via " + route.via.text + " on " + name};
+  std::string via = route.via ? " via " + route.via->text : "";
+  return {std::move(message), "add route", route.to.text + via + " on " + name};
 }
 
 bool has_ipv6(const std::vector<IpPrefix>& addresses) {
@@ -147,6 +165,22 @@ std::vector<Link> ports_of(NetlinkSocket& netlink, const Link& bridge) {
   return ports;
 }
 
+NetlinkRequest direct_route_request(const IpAddress& to, int index, const std::string& name) {
+  IpPrefix prefix{to, static_cast<uint8_t>(to.size() * 8), to.text};
+  rtmsg header = route_header(prefix);
+  header.rtm_scope = RT_SCOPE_LINK;
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, header);
+  message.put(RTA_DST, to.bytes.data(), to.size()).put_u32(RTA_OIF, static_cast<uint32_t>(index));
+  return {std::move(message), "add route", to.text + " on " + name};
+}
+
+std::vector<Link> all_links(NetlinkSocket& netlink) {
+  std::vector<Link> links;
+  netlink.ask({get_link(NLM_F_DUMP), "list links", ""},
+              [&](std::string_view answer) { links.push_back(read_link(answer)); });
+  return links;
+}
+
 IpPrefix link_local(const Mac& mac) {
   IpPrefix prefix;
   prefix.length = 64;
@@ -189,22 +223,24 @@ std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, i
   return requests;
 }
 
-NetlinkRequest new_veth_request(const InterfacePlan& plan, pid_t peer) {
+NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns) {
   // Moving the other end there later would wait for an RCU grace period. It is down and without address until
   // inner comes to it.
   NetlinkMessage made(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
   made.put_text(IFLA_IFNAME, plan.host_name);
   // A bridge without an address of its own takes the lowest of its ports', and would change it with each
   // start and end.
-  Mac host_mac = plan.host_mac.value_or(plan.mac);
-  if (!plan.host_mac) host_mac[0] = plan.mac[0] == 0xfe ? 0xfa : 0xfe;
+  Mac mac = plan.mac.value_or(Mac{});
+  Mac host_mac = plan.host_mac.value_or(mac);
+  if (!plan.host_mac) host_mac[0] = mac[0] == 0xfe ? 0xfa : 0xfe;
   made.put(IFLA_ADDRESS, host_mac.data(), host_mac.size());
   if (plan.mtu) made.put_u32(IFLA_MTU, plan.mtu);
   ifinfomsg peer_header = link_header();
   made.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "veth").begin_nest(IFLA_INFO_DATA);
   made.begin_nest(VETH_INFO_PEER, &peer_header, sizeof peer_header);
-  made.put_text(IFLA_IFNAME, plan.name).put(IFLA_ADDRESS, plan.mac.data(), plan.mac.size());
-  made.put_u32(IFLA_NET_NS_PID, static_cast<uint32_t>(peer));
+  made.put_text(IFLA_IFNAME, plan.name).put(IFLA_ADDRESS, mac.data(), mac.size());
+  made.put_u32(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
+  if (plan.queue_length) made.put_u32(IFLA_TXQLEN, *plan.queue_length);
   if (plan.mtu) made.put_u32(IFLA_MTU, plan.mtu);
   made.end_nest().end_nest().end_nest();
   return {std::move(made), "make link", plan.host_name};
@@ -224,8 +260,12 @@ std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link&
 std::vector<NetlinkRequest> inside_requests(const InterfacePlan& plan, int index) {
   std::vector<NetlinkRequest> requests;
   for (const auto& prefix : plan.addresses) requests.push_back(address_request(prefix, index, plan.name));
-  if (has_ipv6(plan.addresses)) requests.push_back(address_request(link_local(plan.mac), index, plan.name));
-  requests.push_back({NetlinkMessage(RTM_SETLINK, 0, up_header(index)), "bring up link", plan.name});
+  // Where the MAC address is not tsct's the kernel makes it, as it would for the link's owner.
+  if (has_ipv6(plan.addresses) && plan.mac)
+    requests.push_back(address_request(link_local(*plan.mac), index, plan.name));
+  NetlinkMessage up(RTM_SETLINK, 0, up_header(index));
+  if (!plan.is_veth() && plan.kind != InterfaceKind::kPhysical) up.put_text(IFLA_IFALIAS, plan.alt_name);
+  requests.push_back({std::move(up), "bring up link", plan.name});
   for (const auto& route : plan.routes) requests.push_back(route_request(route, index, plan.name));
   return requests;
 }

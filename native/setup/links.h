@@ -13,7 +13,8 @@ struct Link {
   int index = 0;
   unsigned flags = 0;  // IFF_UP...
   int master = 0;      // 0: none
-  Mac mac = {};
+  uint32_t mtu = 0, queue_length = 0;
+  Mac mac = {}, permanent_mac = {};  // the latter only where there is hardware
   std::string name, kind, alias;
   std::vector<std::string> alt_names;
 
@@ -27,6 +28,7 @@ struct Link {
 
 // By first or second name. Throws SysError.
 std::optional<Link> find_link(NetlinkSocket& netlink, const std::string& name);
+std::vector<Link> all_links(NetlinkSocket& netlink);
 std::vector<Link> ports_of(NetlinkSocket& netlink, const Link& bridge);
 
 // A list is for one NetlinkSocket::run(). What makes a link is sent by itself: a batch goes on after a
@@ -34,13 +36,23 @@ std::vector<Link> ports_of(NetlinkSocket& netlink, const Link& bridge);
 NetlinkRequest new_bridge_request(const NetworkUse& network);
 std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network);
 std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, int index);
-// The other end is born in the network namespace of process `peer`.
-NetlinkRequest new_veth_request(const InterfacePlan& plan, pid_t peer);
+// The other end is born in `netns`.
+NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns);
 std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge);
 std::vector<NetlinkRequest> inside_requests(const InterfacePlan& plan, int index);
 NetlinkRequest join_request(const std::string& name, const Link& bridge);
 // Gone already counts as done.
 NetlinkRequest delete_request(const Link& link);
+
+// What messages are made of.
+ifinfomsg link_header(int index = 0);
+ifinfomsg up_header(int index = 0);
+NetlinkRequest name_request(const std::string& name, const std::string& alt_name);
+void put_no_own_address(NetlinkMessage& message);
+NetlinkRequest address_request(const IpPrefix& prefix, int index, const std::string& name,
+                               uint8_t scope = RT_SCOPE_UNIVERSE);
+// To one address alone. There must be no other such route: it would be somebody else's.
+NetlinkRequest direct_route_request(const IpAddress& to, int index, const std::string& name);
 
 // fe80::/64 with the interface identifier of a MAC (RFC 4291 appendix A).
 IpPrefix link_local(const Mac& mac);

@@ -34,7 +34,8 @@ UniqueFd make(const LaunchPlan& plan, const Mount& mount) {
 
 void make_all(const LaunchPlan& plan, const Channel& outer, bool cgroup) {
   for (size_t i = 0; i < plan.mounts.size(); i++)
-    if (made_by_mounter(plan.mounts[i]) && (plan.mounts[i].type == "cgroup") == cgroup)
+    if (made_by_mounter(plan.mounts[i]) && !(plan.network.joins && plan.mounts[i].type == "sysfs") &&
+        (plan.mounts[i].type == "cgroup") == cgroup)
       outer.send(Step::kMounted, static_cast<uint32_t>(i), make(plan, plan.mounts[i]).get());
 }
 

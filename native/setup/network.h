@@ -35,9 +35,10 @@ class Connection {
 
   const LaunchPlan& plan_;
   std::unique_ptr<NetlinkSocket> netlink_;
-  std::vector<UniqueFd> locks_;    // shared, until the links are ports of the bridges
-  std::vector<UniqueFd> ports_;    // locked until their rules are in force
-  std::unique_ptr<NftRun> rules_;  // while nft(8) is at them
+  std::vector<UniqueFd> locks_;     // shared, until the links are ports of the bridges
+  std::vector<UniqueFd> ports_;     // locked until their rules are in force
+  std::unique_ptr<NftRun> rules_;   // while nft(8) is at them
+  std::unique_ptr<NftRun> tables_;  // those of single interfaces
   UniqueFd host_mounts_;
 };
 

@@ -38,18 +38,21 @@ std::string run_directory(JsonReader& r) {
   return path;
 }
 
-Mac mac_address(JsonReader& r, const char* key) {
-  auto text = r.get<std::string>(key);
+Mac mac_address(const std::string& text, const std::string& where) {
   unsigned parts[6];
   char after;
   if (text.size() != 17 || sscanf(text.c_str(), "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2],
                                   &parts[3], &parts[4], &parts[5], &after) != 6)
-    refuse("decode plan", r.where(key), "\"" + text + "\" is not a MAC address");
+    refuse("decode plan", where, "\"" + text + "\" is not a MAC address");
   Mac mac;
   for (size_t i = 0; i < mac.size(); i++) mac[i] = static_cast<uint8_t>(parts[i]);
   if (mac[0] & 1 || mac == Mac{})
-    refuse("decode plan", r.where(key), "\"" + text + "\" is not the MAC address of one machine");
+    refuse("decode plan", where, "\"" + text + "\" is not the MAC address of one machine");
   return mac;
+}
+
+Mac mac_address(JsonReader& r, const char* key) {
+  return mac_address(r.get<std::string>(key), r.where(key));
 }
 
 IpAddress ip_address(const std::string& text, const std::string& where) {
@@ -76,10 +79,9 @@ IpPrefix ip_prefix(const std::string& text, const std::string& where) {
   return prefix;
 }
 
-std::vector<IpPrefix> addresses(JsonReader& r) {
+std::vector<IpPrefix> addresses(JsonReader& r, const char* key) {
   std::vector<IpPrefix> out;
-  for (const auto& text : r.get<std::vector<std::string>>("addresses"))
-    out.push_back(ip_prefix(text, r.where("addresses")));
+  for (const auto& text : r.get<std::vector<std::string>>(key)) out.push_back(ip_prefix(text, r.where(key)));
   return out;
 }
 
@@ -97,7 +99,7 @@ NetworkUse decode_use(JsonReader& r) {
   n.bridge = link_name(r, "bridge");
   n.alt_name = alt_name(r);
   n.mac = mac_address(r, "mac");
-  n.addresses = addresses(r);
+  n.addresses = addresses(r, "addresses");
   n.mtu = mtu(r);
   n.run_dir = run_directory(r);
   n.ruleset = r.get<std::string>("ruleset");
@@ -135,25 +137,65 @@ PublishedPorts decode_ports(JsonReader& r) {
   return p;
 }
 
+InterfaceKind interface_kind(JsonReader& r) {
+  constexpr std::pair<const char*, InterfaceKind> kKinds[] = {
+      {"bridge", InterfaceKind::kBridge},   {"routed", InterfaceKind::kRouted},
+      {"macvlan", InterfaceKind::kMacvlan}, {"ipvlan", InterfaceKind::kIpvlan},
+      {"vlan", InterfaceKind::kVlan},       {"physical", InterfaceKind::kPhysical}};
+  auto word = r.word("kind", {"bridge", "routed", "macvlan", "ipvlan", "vlan", "physical"});
+  for (const auto& [name, kind] : kKinds)
+    if (word == name) return kind;
+  return InterfaceKind::kBridge;
+}
+
+// What belongs to one kind; of another it would be refused as unknown.
+void decode_kind(JsonReader& r, InterfacePlan& i) {
+  i.kind = interface_kind(r);
+  if (i.is_veth()) i.host_name = link_name(r, "hostName");
+  if (i.kind == InterfaceKind::kBridge) i.bridge = link_name(r, "bridge");
+  if (!i.is_veth()) i.link = link_name(r, "link");
+  if (i.kind == InterfaceKind::kMacvlan)
+    i.mode = r.word("mode", {"private", "vepa", "bridge", "passthru", "source"});
+  if (i.kind == InterfaceKind::kIpvlan) i.mode = r.word("mode", {"l2", "l3", "l3s"});
+  if (i.mode == "source")
+    for (const auto& text : r.get<std::vector<std::string>>("sources"))
+      i.sources.push_back(mac_address(text, r.where("sources")));
+  if (i.kind == InterfaceKind::kVlan) {
+    i.vlan_id = r.get<uint16_t>("vlanId");
+    if (i.vlan_id < 1 || i.vlan_id > 4094) refuse("decode plan", r.where("vlanId"), "is not from 1 to 4094");
+  }
+  if (i.kind == InterfaceKind::kRouted) {
+    i.host_addresses = addresses(r, "hostAddresses");
+    JsonReader table = r.object("table");
+    i.table = table.get<std::string>("name");
+    i.table_ruleset = table.get<std::string>("ruleset");
+    table.done();
+  }
+  bool has_own = i.is_veth() || i.kind == InterfaceKind::kVlan;
+  if (has_own || r.has("mac")) i.mac = mac_address(r, "mac");
+}
+
+RoutePlan decode_route(JsonReader& r) {
+  RoutePlan route;
+  route.to = ip_prefix(r.get<std::string>("to"), r.where("to"));
+  if (r.has("via")) route.via = ip_address(r.get<std::string>("via"), r.where("via"));
+  route.on_link = r.get_or<bool>("onLink", false);
+  if (route.via && route.to.address.family != route.via->family)
+    refuse("decode plan", r.where("via"), "is of another version of IP than the destination");
+  return route;
+}
+
 InterfacePlan decode_interface(JsonReader& r) {
   InterfacePlan i;
   i.name = link_name(r, "name");
   if (i.name == "lo") refuse("decode plan", r.where("name"), "is the loopback interface");
-  r.word("kind", {"bridge"});
-  i.host_name = link_name(r, "hostName");
+  decode_kind(r, i);
   i.alt_name = alt_name(r);
-  i.bridge = link_name(r, "bridge");
-  i.mac = mac_address(r, "mac");
   if (r.has("hostMac")) i.host_mac = mac_address(r, "hostMac");
   i.mtu = mtu(r);
-  i.addresses = addresses(r);
-  r.each("routes", [&](JsonReader& route) {
-    RoutePlan plan{ip_prefix(route.get<std::string>("to"), route.where("to")),
-                   ip_address(route.get<std::string>("via"), route.where("via"))};
-    if (plan.to.address.family != plan.via.family)
-      refuse("decode plan", route.where("via"), "is of another version of IP than the destination");
-    i.routes.push_back(std::move(plan));
-  });
+  if (r.has("queueLength")) i.queue_length = r.get<uint32_t>("queueLength");
+  i.addresses = addresses(r, "addresses");
+  r.each("routes", [&](JsonReader& route) { i.routes.push_back(decode_route(route)); });
   if (r.has("rules")) {
     JsonReader rules = r.object("rules");
     i.rules_add = rules.get<std::string>("add");
@@ -165,6 +207,20 @@ InterfacePlan decode_interface(JsonReader& r) {
     if (i.addresses.empty()) refuse("decode plan", r.where("ports"), "lead to no address");
   }
   return i;
+}
+
+JoinedNamespace decode_joined(JsonReader r) {
+  JoinedNamespace j;
+  using Whose = JoinedNamespace::Whose;
+  auto whose = r.word("whose", {"host", "container", "file"});
+  j.whose = whose == "host" ? Whose::kHost : whose == "container" ? Whose::kContainer : Whose::kFile;
+  if (j.whose == Whose::kContainer) {
+    j.name = r.get<std::string>("name");
+    j.control = r.get<std::string>("control");
+  }
+  if (j.whose == Whose::kFile) j.path = r.get<std::string>("path");
+  r.done();
+  return j;
 }
 
 }  // namespace
@@ -181,9 +237,14 @@ NetworkPlan decode_network(JsonReader r) {
     plan.interfaces.push_back(decode_interface(i));
     if (!names.insert(plan.interfaces.back().name).second)
       refuse("decode plan", i.where("name"), "is there twice");
-    if (!host_names.insert(plan.interfaces.back().host_name).second)
+    if (plan.interfaces.back().is_veth() && !host_names.insert(plan.interfaces.back().host_name).second)
       refuse("decode plan", i.where("hostName"), "is there twice");
   });
+  if (r.has("joins")) {
+    plan.joins = decode_joined(r.object("joins"));
+    if (!plan.interfaces.empty())
+      refuse("decode plan", r.where("joins"), "leaves no room for interfaces of its own");
+  }
   r.done();
   return plan;
 }

@@ -42,7 +42,8 @@ struct NetworkUse {
 
 struct RoutePlan {
   IpPrefix to;
-  IpAddress via;
+  std::optional<IpAddress> via;  // absent: directly
+  bool on_link = false;          // `via` is there though no address says so
 };
 
 // Ports of the host that lead to the first address of the interface: host + n to container + n.
@@ -53,20 +54,43 @@ struct PublishedPorts {
   uint32_t count = 0;
 };
 
+enum class InterfaceKind { kBridge, kRouted, kMacvlan, kIpvlan, kVlan, kPhysical };
+
 struct InterfacePlan {
-  std::string name, host_name, alt_name, bridge;
-  Mac mac = {};
+  std::string name, alt_name;
+  InterfaceKind kind = InterfaceKind::kBridge;
+  std::string host_name;  // bridge, routed
+  std::string bridge;     // bridge
+  std::string link;       // the others: what it is made on, or what it is
+  std::string mode;
+  std::vector<Mac> sources;
+  uint16_t vlan_id = 0;
+  std::optional<uint32_t> queue_length;
+  std::optional<Mac> mac;  // absent: that of `link`
   std::optional<Mac> host_mac;
   uint32_t mtu = 0;
   std::vector<IpPrefix> addresses;
+  std::vector<IpPrefix> host_addresses;
   std::vector<RoutePlan> routes;
+  std::string table, table_ruleset;  // routed
   std::string rules_add, rules_remove;
   std::vector<PublishedPorts> ports;
+
+  // A veth, which goes with its end on the host; the others are in the container's namespace alone.
+  bool is_veth() const { return kind == InterfaceKind::kBridge || kind == InterfaceKind::kRouted; }
+};
+
+// Whose network namespace the container is in, instead of one of its own.
+struct JoinedNamespace {
+  enum class Whose { kHost, kContainer, kFile } whose = Whose::kHost;
+  std::string name, control;  // kContainer: its name, and its supervisor's socket
+  std::string path;           // kFile
 };
 
 struct NetworkPlan {
   std::vector<NetworkUse> networks;
   std::vector<InterfacePlan> interfaces;
+  std::optional<JoinedNamespace> joins;
 };
 
 // Throws SysError with the JSON path of what is wrong.

@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "setup/channel.h"
+#include "setup/interface.h"
 #include "setup/network.h"
+#include "setup/network_namespace.h"
 #include "setup/network_up.h"
 #include "setup/nft_elements.h"
 #include "sys/error.h"
@@ -24,36 +26,6 @@ void in_stage(Fn&& body) {
   } catch (SysError& e) {
     if (e.stage.empty()) e.stage = "network";
     throw;
-  }
-}
-
-Link find_bridge(NetlinkSocket& netlink, const InterfacePlan& plan) {
-  std::optional<Link> bridge = find_link(netlink, plan.bridge);
-  if (!bridge) refuse("join link to bridge", plan.bridge, "there is no such link", ENODEV);
-  if (bridge->kind != "bridge")
-    refuse("join link to bridge", plan.bridge, "it is no bridge but a " + bridge->description());
-  return *bridge;
-}
-
-// Says who has the name. What is ours was left by a run that nobody has cleaned up after.
-void make_room(NetlinkSocket& netlink, const InterfacePlan& plan) {
-  for (const auto& name : {plan.host_name, plan.alt_name}) {
-    std::optional<Link> holder = find_link(netlink, name);
-    if (!holder) continue;
-    if (!holder->is_called(plan.alt_name))
-      refuse("make link", plan.host_name, "the name is taken by a " + holder->description(), EEXIST);
-    netlink.run({delete_request(*holder)});
-  }
-}
-
-void make_link(NetlinkSocket& netlink, const InterfacePlan& plan, pid_t inner) {
-  NetlinkRequest request = new_veth_request(plan, inner);
-  try {
-    netlink.run({request});
-  } catch (const SysError& e) {
-    if (e.err != EEXIST) throw;
-    make_room(netlink, plan);
-    netlink.run({request});
   }
 }
 
@@ -101,8 +73,10 @@ void Connection::prepare() {
               [](const NetworkUse* a, const NetworkUse* b) { return a->run_dir < b->run_dir; });
     for (const NetworkUse* network : networks) enter(*network);
     std::string rules;
-    for (const auto& interface : plan_.network.interfaces)
+    for (const auto& interface : plan_.network.interfaces) {
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
+      if (interface.kind == InterfaceKind::kRouted) forward(interface.addresses);
+    }
     NetfilterSocket netfilter;
     if (!change_elements(rules, netfilter)) {
       std::vector<int> locks;
@@ -116,11 +90,18 @@ void Connection::prepare() {
 void Connection::connect(pid_t inner) {
   if (!wanted()) return;
   in_stage([&] {
-    for (const auto& interface : plan_.network.interfaces) {
-      Link bridge = find_bridge(*netlink_, interface);
-      make_link(*netlink_, interface, inner);
-      netlink_->run(veth_requests(interface, bridge));
-    }
+    UniqueFd netns = open_network_namespace(inner);
+    if (needs_pin(plan_.network)) pin_namespace(plan_.run_dir, netns.get(), host_mounts_.get());
+    std::string tables;
+    // What was the host's first: its number is free in a namespace that has nothing yet, and so is not
+    // another.
+    for (bool given : {true, false})
+      for (const auto& interface : plan_.network.interfaces) {
+        if ((interface.kind == InterfaceKind::kPhysical) != given) continue;
+        make_interface(*netlink_, interface, plan_.run_dir, netns.get());
+        tables += interface.table_ruleset;
+      }
+    tables_ = std::make_unique<NftRun>(tables, std::vector<int>{}, host_mounts_.get());
     // Inner has a copy of the descriptors: closing ours alone would not let go.
     for (const auto& lock : locks_) ::flock(lock.get(), LOCK_UN);
     locks_.clear();
@@ -157,17 +138,14 @@ void Connection::finish() {
   if (!wanted()) return;
   in_stage([&] {
     if (rules_ && !rules_->finish()) load_rules_again();
+    if (tables_) tables_->expect("load rules of", plan_.name);
   });
 }
 
 void configure_inside(const NetworkPlan& network) {
   in_stage([&] {
     NetlinkSocket netlink;
-    for (const auto& interface : network.interfaces) {
-      std::optional<Link> link = find_link(netlink, interface.name);
-      if (!link) refuse("give address", interface.name, "the link is not there", ENODEV);
-      netlink.run(inside_requests(interface, link->index));
-    }
+    for (const auto& interface : network.interfaces) configure_interface(netlink, interface);
   });
 }
 

@@ -2,9 +2,12 @@
 #include <sys/file.h>
 
 #include <optional>
+#include <utility>
 
+#include "setup/interface.h"
 #include "setup/keeper.h"
 #include "setup/network.h"
+#include "setup/network_namespace.h"
 #include "setup/network_up.h"
 #include "setup/nft_elements.h"
 #include "sys/error.h"
@@ -32,12 +35,6 @@ class Steps {
   std::optional<SysError> first_;
 };
 
-// The far end may be going already, with its namespace; deleted is deleted when this returns.
-void delete_link(NetlinkSocket& netlink, const InterfacePlan& plan) {
-  std::optional<Link> link = find_link(netlink, plan.host_name);
-  if (link && link->is_called(plan.alt_name)) netlink.run({delete_request(*link)});
-}
-
 std::string rules_to_remove(const NetworkPlan& plan, const NetworkUse& network) {
   std::string text;
   for (const auto& interface : plan.interfaces)
@@ -59,7 +56,8 @@ void leave_network(Sockets& sockets, const LaunchPlan& plan, const NetworkUse& n
   NetworkFiles files(network.run_dir);
   UniqueFd shared = files.lock_if_there(LOCK_SH);
   // A link goes before what fences it in.
-  for (const auto* interface : interfaces) steps.run([&] { delete_link(netlink, *interface); });
+  for (const auto* interface : interfaces)
+    steps.run([&] { remove_interface(netlink, *interface, plan.run_dir, -1); });
   if (shared) {
     bool others = true;
     steps.run([&] { others = network_in_use(netlink, network, files, plan.network.interfaces); });
@@ -88,8 +86,17 @@ void disconnect(const LaunchPlan& plan) {
     Sockets sockets;
     for (const auto& network : plan.network.networks)
       steps.run([&] { leave_network(sockets, plan, network, steps); });
+    // Those on bridges that are not ours, and those of other kinds.
+    UniqueFd pinned = open_pinned_namespace(plan.run_dir);
+    bool done = true;
     for (const auto& interface : plan.network.interfaces)
-      steps.run([&] { delete_link(sockets.route, interface); });  // those on bridges that are not ours
+      steps.run([&] {
+        bool was = std::exchange(done, false);
+        remove_interface(sockets.route, interface, plan.run_dir, pinned.get());
+        done = was;
+      });
+    // While it holds a link of the host it is kept, for the next command to try again.
+    if (done) steps.run([&] { unpin_namespace(plan.run_dir); });
   });
   steps.done();
 }

@@ -40,6 +40,8 @@ void keep_learning_routes() {
   }
 }
 
+}  // namespace
+
 // Of the whole host: packets come back by whatever interface leads out. Never turned off again, since others
 // may have come to need it.
 void forward(const std::vector<IpPrefix>& addresses) {
@@ -52,6 +54,8 @@ void forward(const std::vector<IpPrefix>& addresses) {
     write_file(AT_FDCWD, v6, "1", kForward);
   }
 }
+
+namespace {
 
 // A start that was killed right after it had made it has given it no name, but an address.
 bool is_ours(const NetworkUse& network, const Link& link) {

@@ -8,6 +8,9 @@
 
 namespace tsct {
 
+// Turns on forwarding for the versions of IP that these are of.
+void forward(const std::vector<IpPrefix>& addresses);
+
 // Its bridge, if all of it is up and as the plan has it. Under a lock of the network.
 std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& network,
                                  const NetworkFiles& files);

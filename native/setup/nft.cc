@@ -1,6 +1,7 @@
 #include "setup/nft.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -37,7 +38,7 @@ std::string one_line(const std::string& text) {
   return out.empty() ? text.substr(0, text.find('\n')) : out.substr(0, kSaidBytesMax);
 }
 
-[[noreturn]] void exec_nft(int input, int output, const std::vector<int>& locks) {
+[[noreturn]] void exec_nft(int input, int output, const std::vector<int>& locks, int mounts) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -49,14 +50,15 @@ std::string one_line(const std::string& text) {
     // The hand-over socket is not for it (fd 3 is open across exec).
     ::close(3);
     for (int lock : locks) ::fcntl(lock, F_SETFD, 0);
-    for (const char* program : kPrograms) ::execve(program, argv, env);
+    if (mounts < 0 || ::setns(mounts, CLONE_NEWNS) == 0)
+      for (const char* program : kPrograms) ::execve(program, argv, env);
   }
   ::_exit(kNotThere);
 }
 
 }  // namespace
 
-NftRun::NftRun(const std::string& text, const std::vector<int>& locks) {
+NftRun::NftRun(const std::string& text, const std::vector<int>& locks, int mounts) {
   if (text.empty()) {
     done_ = true;
     return;
@@ -69,7 +71,7 @@ NftRun::NftRun(const std::string& text, const std::vector<int>& locks) {
   ::lseek(input.get(), 0, SEEK_SET);
   output_ = file_in_memory("tsct-nft-output");
   pid_ = ::vfork();
-  if (pid_ == 0) exec_nft(input.get(), output_.get(), locks);
+  if (pid_ == 0) exec_nft(input.get(), output_.get(), locks, mounts);
   check(pid_, kStep, "vfork");
 }
 

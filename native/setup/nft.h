@@ -15,7 +15,8 @@ class NftRun {
   // the container are made. Throws SysError.
   // If this process is killed, what nft has begun may still come about: it holds `locks` until its end, so
   // that whoever undoes it waits for that.
-  NftRun(const std::string& text, const std::vector<int>& locks);
+  // `mounts`: the mount namespace that it is to see instead, -1: none.
+  NftRun(const std::string& text, const std::vector<int>& locks, int mounts = -1);
   NftRun(const NftRun&) = delete;
   NftRun& operator=(const NftRun&) = delete;
   ~NftRun();

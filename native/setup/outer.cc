@@ -18,6 +18,7 @@
 #include "setup/mount.h"
 #include "setup/mounter.h"
 #include "setup/network.h"
+#include "setup/network_namespace.h"
 #include "setup/overlay.h"
 #include "setup/port_holder.h"
 #include "setup/rootfs.h"
@@ -42,12 +43,14 @@ struct KillGuard {
   }
 };
 
-pid_t clone_inner(const LaunchPlan& plan, int payload, int* pidfd) {
+// Without a network of its own it has that of the caller.
+pid_t clone_inner(const LaunchPlan& plan, int payload, bool own_network, int* pidfd) {
   // Owned by the container's base id: the kernel's per-user limits then count for this container alone.
   ActAs base(plan.root_uid(), plan.root_gid());
   clone_args args{};
   args.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS |
-               CLONE_NEWIPC | CLONE_NEWNET;
+               CLONE_NEWIPC;
+  if (own_network) args.flags |= CLONE_NEWNET;
   args.pidfd = reinterpret_cast<uint64_t>(pidfd);
   args.cgroup = static_cast<uint64_t>(payload);
   pid_t pid = clone3(args);
@@ -69,6 +72,23 @@ void collect_mounts(const Channel& inner, TreeParts& parts, UniqueFd& root) {
   }
 }
 
+// Where a container without a network namespace of its own is to be.
+class JoinedNetwork {
+ public:
+  explicit JoinedNetwork(const NetworkPlan& plan) {
+    if (plan.joins) netns_ = open_joined_namespace(*plan.joins);
+  }
+  void enter(const std::function<void()>& body) const {
+    if (netns_)
+      in_network_namespace(netns_.get(), body);
+    else
+      body();
+  }
+
+ private:
+  UniqueFd netns_;
+};
+
 // The old root, with everything of the host, leaves this mount namespace and so never gets into the
 // container's.
 void pivot_into(int root_fd) {
@@ -76,6 +96,16 @@ void pivot_into(int root_fd) {
   check(pivot_root(".", "."), "pivot root", "pivot_root");
   check(::umount2(".", MNT_DETACH), "pivot root", "umount2", "old root");
   check(::chdir("/"), "pivot root", "chdir");
+}
+
+// sysfs shows the network of whose namespace it is mounted in, which only who has power over that may do.
+void mount_joined_sys(const LaunchPlan& plan, TreeParts& parts) {
+  for (size_t i = 0; i < plan.mounts.size(); i++) {
+    const Mount& mount = plan.mounts[i];
+    if (plan.network.joins && mount.type == "sysfs")
+      parts.mounted[static_cast<uint32_t>(i)] = new_filesystem(
+          mount.type, mount.source, parse_mount_options(mount.options), "mount " + mount.destination);
+  }
 }
 
 // Inner enters them itself. What it does next waits for no tree, so this is said as soon as it can be.
@@ -119,6 +149,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   hold_ports(plan, supervisor, cgroups);
   Connection connection(plan);
   connection.prepare();
+  JoinedNetwork network(plan.network);
   raise_hard_limits(plan.rlimits);
   check(::unshare(CLONE_NEWNS), "leave host's mounts", "unshare");
   make_staging();
@@ -126,11 +157,14 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   Channel to_inner, to_outer;
   Channel::pair(to_inner, to_outer);
   int pidfd_number = -1;
-  pid_t pid = clone_inner(plan, payload.get(), &pidfd_number);
-  if (pid == 0) {
-    to_inner.close();
-    run_inner(plan, to_outer, filter);
-  }
+  pid_t pid = -1;
+  network.enter([&] {
+    pid = clone_inner(plan, payload.get(), !plan.network.joins, &pidfd_number);
+    if (pid == 0) {
+      to_inner.close();
+      run_inner(plan, to_outer, filter);
+    }
+  });
   to_outer.close();
   UniqueFd pidfd(pidfd_number);
   KillGuard guard{pidfd.get()};
@@ -161,6 +195,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   }
 
   TreeParts parts;
+  network.enter([&] { mount_joined_sys(plan, parts); });
   collect_mounts(to_inner, parts, root_mount);
   build_and_pivot(plan, to_inner, root_mount, parts);
   if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());

@@ -93,15 +93,23 @@ void decode_resources(JsonReader r, LaunchPlan& p) {
   r.done();
 }
 
-void decode_namespaces(JsonReader& linux) {
+// Whether the network namespace is one of its own.
+bool decode_namespaces(JsonReader& linux) {
   std::set<std::string> types;
-  linux.each("namespaces", [&](JsonReader& n) { types.insert(n.get<std::string>("type")); });
+  bool own_network = false;
+  linux.each("namespaces", [&](JsonReader& n) {
+    auto type = n.get<std::string>("type");
+    if (type == "network") own_network = !n.has("path");
+    types.insert(type);
+  });
+  types.insert("network");
   if (types != std::set<std::string>{"user", "pid", "mount", "uts", "ipc", "network", "cgroup"})
     refuse("decode plan", linux.where("namespaces"), "must be exactly the seven namespaces, all new");
+  return own_network;
 }
 
-void decode_linux(JsonReader r, LaunchPlan& p) {
-  decode_namespaces(r);
+bool decode_linux(JsonReader r, LaunchPlan& p) {
+  bool own_network = decode_namespaces(r);
   p.uid_mappings = decode_mappings(r, "uidMappings");
   p.gid_mappings = decode_mappings(r, "gidMappings");
   r.each("devices", [&](JsonReader& d) {
@@ -122,6 +130,7 @@ void decode_linux(JsonReader r, LaunchPlan& p) {
     personality.done();
   }
   r.done();
+  return own_network;
 }
 
 void decode_mounts(JsonReader& top, JsonReader extras, LaunchPlan& p) {
@@ -327,9 +336,11 @@ LaunchPlan decode_plan(const std::string& text) {
   decode_process(top.object("process"), p);
   top.skip("root");  // for runc: tsct.rootfs is what native uses
   p.hostname = top.get<std::string>("hostname");
-  decode_linux(top.object("linux"), p);
+  bool own_network = decode_linux(top.object("linux"), p);
   top.skip("annotations");
   decode_tsct(top.object("tsct"), top, p);
+  if (own_network == p.network.joins.has_value())
+    refuse("decode plan", "plan.linux.namespaces", "do not say of the network what tsct.network says");
   top.done();
   return p;
 }

@@ -1,5 +1,6 @@
 import type { TsctError } from '../base/errors.js';
 import { configError } from './config-error.js';
+import { kindErrors } from './kind-errors.js';
 import { type ContainerDefinition, type InterfaceDefinition, settingName } from './schema.js';
 
 /** Carried out by the tables of a network of tsct. */
@@ -17,6 +18,7 @@ function errorsOf(definition: ContainerDefinition, of: InterfaceDefinition): Tsc
     const place = placesOf(key).at(index);
     if (place) errors.push(configError('TSCT_CONFIG_VALUE', place, `${key}=: ${why}`, hint ? { hint } : {}));
   };
+  errors.push(...kindErrors(definition, of));
   if (of.bridge !== undefined && placesOf('Network').length > 0) {
     complain('Bridge', -1, `${of.name} is on a network already`, 'take Network= or Bridge= out');
   }

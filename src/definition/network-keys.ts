@@ -1,5 +1,6 @@
 import { parseFirewallMatch } from './firewall-values.js';
 import { list, one, oneOr } from './key-row.js';
+import { KIND_KEYS } from './kind-keys.js';
 import {
   parseIps,
   parseLinkName,
@@ -32,14 +33,15 @@ export const INTERFACE_KEYS = {
     syntax: 'LINK',
     help: 'A bridge of the host that it is a port of, instead of a network of tsct. Addresses are those of Address=, or what the guest gets by DHCP there.',
   }),
+  ...KIND_KEYS,
   MACAddress: one('mac', parseMac, {
     syntax: 'MAC',
-    help: 'Its address on the link. Not set: one that is made of the uuid of the container and the name of the interface, and so stays.',
+    help: 'Its address on the link. Not set: one that is made of the uuid of the container and the name of the interface, and so stays. Kind=ipvlan and physical have that of Link=.',
   }),
   MTUBytes: one('mtu', parseInteger(MTU_MIN, MTU_MAX), {
     syntax: '1280...65535',
     unit: 'bytes',
-    help: 'Largest packet. Not set: what the bridge has.',
+    help: 'Largest packet. Not set: what the bridge has, or the link that it is made on.',
   }),
   Address: list('addresses', parseStaticAddress, {
     syntax: 'ADDRESS/BITS',
@@ -47,7 +49,7 @@ export const INTERFACE_KEYS = {
   }),
   Gateway: list('gateways', parseIps, {
     syntax: 'ADDRESS...',
-    help: "Where the default route leads, one of each kind. Not set: a network's own gateway, for the first interface that has one.",
+    help: "Where the default route leads, one of each kind. Not set: a network's own gateway, or that of Kind=routed, for the first interface that has one.",
   }),
   DNS: list('dns', parseIps, {
     syntax: 'ADDRESS...',

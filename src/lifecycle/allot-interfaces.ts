@@ -4,6 +4,7 @@ import { contains, parseCidr, parseIp } from '../base/ip.js';
 import { configError } from '../definition/config-error.js';
 import { type ContainerDefinition, type InterfaceDefinition, settingName } from '../definition/schema.js';
 import { chooseAddress, isForContainers } from '../network/allocate.js';
+import { hasOwnMac, networkOfInterface } from '../network/kinds.js';
 import { slaacAddress, stableMac } from '../network/links.js';
 import { gatewayOf } from '../network/subnet.js';
 import type { Allotment, Identity } from '../state/identity.js';
@@ -40,11 +41,13 @@ export async function allotInterfaces(
     const macs: Record<string, string> = {};
     const addresses: Record<string, Allotment> = {};
     for (const of of wanted) {
+      if (!hasOwnMac(of)) continue;
       const mac = macOf(of, identity);
       refuseTaken(name, definition, { of, key: 'MACAddress', value: mac }, holders);
       macs[of.name] = mac;
-      if (of.bridge !== undefined) continue;
-      const network = await needNetwork(ctx, of.network);
+      const on = networkOfInterface(of);
+      if (on === undefined) continue;
+      const network = await needNetwork(ctx, on);
       addresses[of.name] = allot(
         name,
         definition,
@@ -71,18 +74,19 @@ function macOf(of: InterfaceDefinition, identity: Identity): string {
 
 /** Read without the lock: most starts have nothing to change. */
 async function suits(ctx: Context, definition: ContainerDefinition, identity: Identity): Promise<boolean> {
-  const wanted = interfacesOf(definition);
+  const wanted = interfacesOf(definition).filter(hasOwnMac);
   const have = Object.keys(identity.macs);
   if (have.length !== wanted.length || Object.keys(identity.addresses).length > have.length) return false;
   for (const of of wanted) {
     const mac = identity.macs[of.name];
     if (mac === undefined || mac !== macOf(of, identity)) return false;
     const had = identity.addresses[of.name];
-    if (of.bridge !== undefined) {
+    const on = networkOfInterface(of);
+    if (on === undefined) {
       if (had !== undefined) return false;
       continue;
     }
-    const network = await new Networks(ctx.layout).read(of.network);
+    const network = await new Networks(ctx.layout).read(on);
     if (!network || had?.network !== network.name) return false;
     if (had.ipv4 !== (staticOf(of, 4) ?? had.ipv4) || !isFree(network, had.ipv4)) return false;
     if (had.ipv6 !== ipv6Of(of, network, mac)) return false;

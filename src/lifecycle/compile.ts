@@ -3,6 +3,7 @@ import { isErrno } from '../base/errors.js';
 import { loadTexts, readCredentials } from '../definition/load.js';
 import { type ConfigText, parseDefinition } from '../definition/parse.js';
 import type { ContainerDefinition } from '../definition/schema.js';
+import { readLinkMac } from '../host/links.js';
 import { mountOf, readMountTable } from '../host/mount-table.js';
 import { probeHost } from '../host/probe-host.js';
 import { buildPlan } from '../plan/build-plan.js';
@@ -66,11 +67,19 @@ export async function compile(
       ...limitOf(ctx, name, definition, current, writesTo),
     },
     networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity),
+    linkMacs: linkMacsOf(definition),
     writesTo,
     facts: probeHost(),
     credentials,
   });
   return { plan, config };
+}
+
+function linkMacsOf({ interfaces }: ContainerDefinition): Readonly<Record<string, string>> {
+  const links = interfaces.flatMap(({ kind, link }) => (kind === 'physical' ? (link ?? []) : []));
+  return Object.fromEntries(
+    links.flatMap((link) => [[link, readLinkMac(link) ?? '']]).filter(([, mac]) => mac !== ''),
+  );
 }
 
 /** @throws TSCT_NO_NETWORK (exit 3), TSCT_PROGRAM_MISSING (exit 5). */

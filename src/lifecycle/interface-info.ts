@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { formatCidr, parseCidr } from '../base/ip.js';
+import { type Counters, readCountersInside, readLinkMac } from '../host/links.js';
 import { readAddressesOf } from '../host/routes.js';
 import type { InterfacePlan } from '../plan/network-plan.js';
 import type { Identity } from '../state/identity.js';
@@ -12,8 +13,12 @@ import type { Context } from './context.js';
 export interface InterfaceInfo {
   /** Inside. */
   readonly name: string;
-  /** Of its other end, on the host; null while it is stopped. */
+  /** As Kind= has it; null: not of tsct's making. */
+  readonly kind: InterfacePlan['kind'] | null;
+  /** Of its other end, on the host; null while it is stopped, and where it has none. */
   readonly hostName: string | null;
+  /** Of the host: what it is made on, or what it is there. */
+  readonly link: string | null;
   /** Of tsct; null: on a bridge that is not tsct's. */
   readonly network: string | null;
   readonly bridge: string | null;
@@ -26,15 +31,6 @@ export interface InterfaceInfo {
   readonly counters: Counters | null;
 }
 
-interface Counters {
-  readonly receivedBytes: number;
-  readonly receivedPackets: number;
-  readonly receivedDropped: number;
-  readonly sentBytes: number;
-  readonly sentPackets: number;
-  readonly sentDropped: number;
-}
-
 /** Every interface that a container has, or was allotted. */
 export async function interfaceInfos(
   ctx: Context,
@@ -43,7 +39,11 @@ export async function interfaceInfos(
   status: Status | undefined,
 ): Promise<InterfaceInfo[]> {
   const plan = status ? (await readCompiled(ctx, name))?.plan.tsct.network : undefined;
-  const real = status?.pid ? readAddressesOf(status.pid) : [];
+  const real = (status?.pid ? readAddressesOf(status.pid) : []).map((own) => ({
+    ...own,
+    // The kernel says of an address that is alone in its subnet not where it is.
+    link: own.link || (plan?.interfaces.find((one) => one.addresses.includes(formatCidr(own)))?.name ?? ''),
+  }));
   const reserved = await reservedAddresses(ctx, identity);
   const names = new Set([
     ...(plan?.interfaces ?? []).map((link) => link.name),
@@ -54,16 +54,18 @@ export async function interfaceInfos(
     const planned = plan?.interfaces.find((one) => one.name === link);
     return {
       name: link,
+      kind: planned?.kind ?? null,
       hostName: planned?.hostName ?? null,
+      link: planned?.link ?? null,
       network:
         plan?.networks.find(({ bridge }) => bridge === planned?.bridge)?.name ??
         identity.addresses[link]?.network ??
         null,
       bridge: planned?.bridge ?? null,
-      mac: planned?.mac ?? identity.macs[link] ?? '',
+      mac: planned?.mac ?? macOfLink(planned) ?? identity.macs[link] ?? '',
       addresses: real.filter((own) => own.link === link).map(formatCidr),
       reserved: reserved[link] ?? [],
-      counters: planned ? readCounters(planned) : null,
+      counters: planned ? readCounters(planned, status?.pid) : null,
     };
   });
 }
@@ -79,8 +81,19 @@ async function reservedAddresses(ctx: Context, { addresses }: Identity): Promise
   return Object.fromEntries((await Promise.all(entries)).map(([link, own]) => [link, [...own]]));
 }
 
+/** Of one that has no address of its own: that of what it is made on. */
+function macOfLink(planned: InterfacePlan | undefined): string | undefined {
+  if (planned?.link === undefined) return undefined;
+  return readLinkMac(planned.link);
+}
+
+function readCounters(planned: InterfacePlan, pid: number | undefined): Counters | null {
+  if (planned.hostName !== undefined) return readHostCounters(planned.hostName);
+  return pid === undefined ? null : readCountersInside(pid, planned.name);
+}
+
 /** Of the host's end, the other way round: the guest can do nothing to these. */
-function readCounters({ hostName }: InterfacePlan): Counters | null {
+function readHostCounters(hostName: string): Counters | null {
   const read = (file: string) =>
     Number(readFileSync(`/sys/class/net/${hostName}/statistics/${file}`, 'utf8'));
   try {

@@ -1,5 +1,6 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { loadDefinition } from '../definition/load.js';
+import { networkOfInterface } from '../network/kinds.js';
 import { type Allotment, readIdentity } from '../state/identity.js';
 import { interfacesOf } from './allot-interfaces.js';
 import { readCompiled } from './compile.js';
@@ -45,7 +46,7 @@ interface Connections {
 
 async function connectionsOf(ctx: Context, name: string): Promise<Connections> {
   const interfaces = interfacesOf(await readConfig(ctx, name));
-  const configured = interfaces.filter((of) => of.bridge === undefined).map((of) => of.network);
+  const configured = interfaces.flatMap((of) => networkOfInterface(of) ?? []);
   const isRunning = (await observe(ctx, name)).status !== undefined;
   const plan = isRunning ? (await readCompiled(ctx, name))?.plan.tsct.network : undefined;
   const started = (plan?.networks ?? []).map((use) => use.name);

@@ -5,7 +5,15 @@ export interface NetworkPlan {
   /** Those of tsct that `interfaces` are on: made by the first start that needs them, removed by the last end. */
   readonly networks: readonly NetworkUse[];
   readonly interfaces: readonly InterfacePlan[];
+  /** Whose network namespace it is in, instead of one of its own; there are no interfaces then. */
+  readonly joins?: JoinedNamespace;
 }
+
+/** Found anew at each start: a container that was started again has another one. */
+export type JoinedNamespace =
+  | { readonly whose: 'host' }
+  | { readonly whose: 'container'; readonly name: string; readonly control: HostPath }
+  | { readonly whose: 'file'; readonly path: HostPath };
 
 /** One network of tsct: its bridge, its tables of nftables, its dnsmasq; and what this container has written there. */
 export interface NetworkUse {
@@ -36,21 +44,41 @@ export interface NetworkUse {
 export interface InterfacePlan {
   /** Inside, at most 15 bytes. */
   readonly name: string;
-  /** A veth whose host end is a port of `bridge`. */
-  readonly kind: 'bridge';
-  /** Of the host end; second name and alias of it, which name the container: what is not called so is not ours. */
-  readonly hostName: string;
+  /**
+   * `bridge`: a veth whose host end is a port of `bridge`; `routed`: one that the host routes `addresses` to. `macvlan`,
+   * `ipvlan`, `vlan`: born in the container's namespace on top of `link`. `physical`: `link` itself, moved there.
+   */
+  readonly kind: 'bridge' | 'routed' | 'macvlan' | 'ipvlan' | 'vlan' | 'physical';
+  /** bridge, routed: of the host end. */
+  readonly hostName?: string;
+  /** Second name (and alias) of the host end, or of what was moved, which name the container: what is not called so is not ours. */
   readonly altName: string;
-  /** That of one of `networks`, or any other of the host's, which has to exist. */
-  readonly bridge: string;
-  readonly mac: string;
+  /** bridge: that of one of `networks`, or any other of the host's, which has to exist. */
+  readonly bridge?: string;
+  /** macvlan, ipvlan, vlan, physical: a link of the host. */
+  readonly link?: string;
+  /** macvlan: private, vepa, bridge, passthru, source; ipvlan: l2, l3, l3s. */
+  readonly mode?: string;
+  /** macvlan of mode source: who is heard. */
+  readonly sources?: readonly string[];
+  readonly vlanId?: number;
+  readonly queueLength?: number;
+  /** Absent: it has that of `link`. */
+  readonly mac?: string;
   /** Of the host end; absent: `mac` beginning with fe, so that no bridge takes it for its own. */
   readonly hostMac?: string;
   readonly mtu?: number;
   /** With prefix length. */
   readonly addresses: readonly string[];
-  /** `to` with prefix length, 0.0.0.0/0 and ::/0 the default ones. */
-  readonly routes: readonly { readonly to: string; readonly via: string }[];
+  /** routed: of the host end, with prefix length. */
+  readonly hostAddresses?: readonly string[];
+  /**
+   * `to` with prefix length, 0.0.0.0/0 and ::/0 the default ones. Without `via`: to all of them directly; `onLink`: `via`
+   * is there though no address says so.
+   */
+  readonly routes: readonly { readonly to: string; readonly via?: string; readonly onLink?: boolean }[];
+  /** routed: a table of nftables of its own, loaded once the link is there, `FAMILY NAME` and all of it. */
+  readonly table?: { readonly name: string; readonly ruleset: string };
   /**
    * For nft(8): what the network's tables need for this interface, safe to add twice (`add element`, no `add rule`), and
    * what takes it out again. Kept in runDir, so that the tables can be made again with what runs.

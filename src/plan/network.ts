@@ -1,20 +1,23 @@
 import { TsctError } from '../base/errors.js';
-import { type Cidr, contains, formatCidr, type IpAddress, networkOf, parseCidr } from '../base/ip.js';
+import { type Cidr, contains, formatCidr, networkOf, parseCidr } from '../base/ip.js';
 import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
 import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
+import { hasOwnMac } from '../network/kinds.js';
 import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
 import { portRules } from '../network/port-rules.js';
 import { networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
 import { fencesOf } from './fences.js';
+import { addressesInside, ownWays, planOfKind, type Way } from './interface-kinds.js';
 import type { InterfacePlan, NetworkPlan, NetworkUse } from './network-plan.js';
 import type { PlanInput, PlanNetwork } from './plan-input.js';
 
 /** An interface with what it was allotted. */
 interface Connected {
   readonly definition: InterfaceDefinition;
-  readonly mac: string;
+  /** Absent: that of the link that it is made of. */
+  readonly mac?: string;
   readonly addresses: readonly Cidr[];
   readonly network?: PlanNetwork;
 }
@@ -61,20 +64,31 @@ export function resolvConfText(input: PlanInput): string {
 }
 
 /** What is changed in a stopped root needs no network. */
-function connect({ definition, identity, networks, writesTo }: PlanInput): readonly Connected[] {
+function connect(input: PlanInput): readonly Connected[] {
+  const { definition, identity, networks, writesTo } = input;
   if (definition.network.private || writesTo === 'kept') return [];
   return definition.interfaces.flatMap((of): Connected[] => {
     const mac = identity.macs[of.name];
+    if (!hasOwnMac(of)) return [{ definition: of, ...hardwareMac(input, of), addresses: of.addresses }];
     if (mac === undefined) return [];
     const allotted = identity.addresses[of.name];
     const network = networks.find(({ name }) => name === allotted?.network);
-    if (!allotted || !network) return [{ definition: of, mac, addresses: of.addresses }];
+    if (!allotted || !network) return [{ definition: of, mac, addresses: addressesInside(of) }];
     const own = [
       { ...parseCidr(network.ipv4), text: allotted.ipv4 },
       { ...parseCidr(network.ipv6), text: allotted.ipv6 },
     ].filter(({ version }) => !of.addresses.some((fixed) => fixed.version === version));
     return [{ definition: of, mac, addresses: [...of.addresses, ...own], network }];
   });
+}
+
+/** Of a link that is given: it is known while it is the host's. */
+function hardwareMac(
+  { linkMacs }: PlanInput,
+  { kind, link }: InterfaceDefinition,
+): { readonly mac?: string } {
+  const mac = kind === 'physical' && link !== undefined ? linkMacs?.[link] : undefined;
+  return mac === undefined ? {} : { mac };
 }
 
 function gatewaysOf(network: PlanNetwork): readonly Cidr[] {
@@ -92,6 +106,7 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
   const rules = ruled(layout, network);
   const altName = bridgeAltName(layout.key(network.name));
   const runDir = layout.networkRunDir(rules.bridge);
+  const named = members.flatMap(({ mac, addresses }) => (mac === undefined ? [] : [{ mac, addresses }]));
   return {
     name: network.name,
     bridge: rules.bridge,
@@ -104,7 +119,7 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
     tables: tablesOf(rules.bridge),
     service: { argv: dnsmasqArgv(network.dnsmasq, rules, runDir) },
     resolver: { domain: DOMAIN, servers: gatewaysOf(network).map(({ text }) => text) },
-    records: { hosts: hostsRecord(name, members), dhcp: dhcpRecord(name, members) },
+    records: { hosts: hostsRecord(name, named), dhcp: dhcpRecord(name, named) },
   };
 }
 
@@ -126,10 +141,14 @@ function isTold({ definition }: Connected): boolean {
   return definition.gateways.length > 0;
 }
 
-/** Gateways that it can reach. */
-function waysOf({ definition, addresses, network }: Connected): readonly IpAddress[] {
+/** Ways out that it has: gateways that it can reach, and what its kind brings. */
+function waysOf({ definition, addresses, network }: Connected): readonly Way[] {
+  const own = ownWays(definition);
+  if (own) return own;
   const ways = definition.gateways.length > 0 ? definition.gateways : network ? gatewaysOf(network) : [];
-  return ways.filter((via) => addresses.some((own) => contains(own, via)));
+  return ways
+    .filter((via) => addresses.some((address) => contains(address, via)))
+    .map(({ version, text }) => ({ version, via: text }));
 }
 
 /** @param defaults which interface has the default route of each kind. */
@@ -140,23 +159,27 @@ function buildInterface(
 ): InterfacePlan {
   const { definition: of, mac, addresses, network } = one;
   const key = layout.key(name);
-  const hostName = portName(key, of.name);
-  const rules = network && ruled(layout, network);
   const mtu = of.mtu ?? network?.mtu;
-  const ports = of.ports.map(({ address, ...port }) => (address ? { ...port, at: address.text } : port));
-  const routes = waysOf(one)
-    .filter(({ version }) => defaults.get(version) === one)
-    .map(({ version, text }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', via: text }));
-  return {
+  const base = {
     name: of.name,
-    kind: 'bridge',
-    hostName,
+    kind: of.kind,
     altName: portAltName(key, of.name),
-    bridge: rules?.bridge ?? of.bridge ?? '',
-    mac,
+    ...(mac === undefined ? {} : { mac }),
     ...(mtu === undefined ? {} : { mtu }),
+    ...(of.queueLength === undefined ? {} : { queueLength: of.queueLength }),
     addresses: addresses.map(formatCidr),
-    routes,
+    routes: waysOf(one)
+      .filter(({ version }) => defaults.get(version) === one)
+      .map(({ version, ...way }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', ...way })),
+  };
+  const hostName = portName(key, of.name);
+  if (of.kind !== 'bridge' || mac === undefined) return { ...base, ...planOfKind(of, hostName, mac) };
+  const rules = network && ruled(layout, network);
+  const ports = of.ports.map(({ address, ...port }) => (address ? { ...port, at: address.text } : port));
+  return {
+    ...base,
+    hostName,
+    bridge: rules?.bridge ?? of.bridge ?? '',
     ...(rules
       ? {
           rules: portRules(

@@ -11,6 +11,8 @@ export interface PlanInput {
   readonly root: PlanRoot;
   /** Those of tsct that its identity has addresses on. */
   readonly networks: readonly PlanNetwork[];
+  /** MAC addresses of links of the host that are to be given to it. */
+  readonly linkMacs?: Readonly<Record<string, string>>;
   /** Absent: `config`. */
   readonly writesTo?: WritesTo;
   readonly facts: HostFacts;

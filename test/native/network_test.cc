@@ -89,19 +89,19 @@ class Neighbour {
     char byte;
     REQUIRE(::read(ends[0], &byte, 1) == 1);
     ::close(ends[0]);
+    netns_.reset(::open(("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+    REQUIRE(netns_);
   }
   ~Neighbour() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  void enter() const {
-    UniqueFd net(::open(("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
-    REQUIRE(::setns(net.get(), CLONE_NEWNET) == 0);
-  }
-  pid_t pid() const { return pid_; }
+  void enter() const { REQUIRE(::setns(netns_.get(), CLONE_NEWNET) == 0); }
+  int netns() const { return netns_.get(); }
 
  private:
   pid_t pid_;
+  UniqueFd netns_;
 };
 
 // `flags` of /proc/net/if_inet6 for one address, -1 when it is not there.
@@ -131,7 +131,7 @@ TEST_CASE("a network is decoded, field by field") {
   CHECK(plan.networks[0].service.size() == 2);
   CHECK(plan.interfaces[0].mac == Mac{2, 0, 0x5e, 0, 0, 5});
   CHECK(plan.interfaces[0].routes[0].to.length == 0);
-  CHECK(plan.interfaces[0].routes[1].via.family == AF_INET6);
+  CHECK(plan.interfaces[0].routes[1].via->family == AF_INET6);
   REQUIRE(plan.interfaces[0].ports.size() == 2);
   CHECK(plan.interfaces[0].ports[0].protocol == IPPROTO_TCP);
   CHECK(!plan.interfaces[0].ports[0].at);
@@ -139,7 +139,7 @@ TEST_CASE("a network is decoded, field by field") {
 }
 
 TEST_CASE("what a network has too much or too little of is refused with its path") {
-  const std::set<std::string> kOptional = {"mtu", "service", "hostMac", "rules", "ports", "at"};
+  const std::set<std::string> kOptional = {"mtu", "service", "hostMac", "rules", "ports", "at", "via"};
   const Json whole = example();
   each_object(whole, "", [&](const std::string& path) {
     CAPTURE(path);
@@ -240,7 +240,7 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
     CHECK(e.target == network.bridge);
   }
 
-  netlink.run({new_veth_request(interface, neighbour.pid())});
+  netlink.run({new_veth_request(interface, neighbour.netns())});
   netlink.run(veth_requests(interface, *bridge));
   std::vector<Link> ports = ports_of(netlink, *bridge);
   REQUIRE(ports.size() == 1);
@@ -261,7 +261,7 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
     CHECK(route_table().find("eth0\t00000000\t01004D0A") != std::string::npos);
     InterfacePlan wrong = interface;
     wrong.routes[0].via = decode_network(JsonReader(json, "network")).interfaces[0].routes[0].via;
-    wrong.routes[0].via.bytes[0] = 192;  // nobody's neighbour
+    wrong.routes[0].via->bytes[0] = 192;  // nobody's neighbour
     try {
       inside.run({inside_requests(wrong, link->index).at(4)});
       FAIL("a gateway out of reach was taken");
@@ -283,7 +283,7 @@ TEST_CASE("the kernel makes of the messages what the plan says, and says what it
   netlink.run({delete_request(ports[0])});
   InterfacePlan any = interface;
   any.host_mac.reset();
-  netlink.run({new_veth_request(any, neighbour.pid())});
+  netlink.run({new_veth_request(any, neighbour.netns())});
   Link link = find_link(netlink, any.host_name).value();
   CHECK(link.mac ==
         Mac{0xfe, 0, 0x5e, 0, 0, 5});  // above every other, so that no bridge takes it for its own

@@ -78,6 +78,35 @@ describe('[Network IF]', () => {
     ],
     ['[Network eth0]\nNetwork=lan\nBridge=br0', 'config:3: Bridge=: eth0 is on a network already'],
     ['[Network eth0]\nBridge=br0\nPort=1:1', 'config:3: Port=: eth0 is on br0, which is no network of tsct'],
+    [
+      '[Network eth0]\nKind=macvlan',
+      'config:2: Kind=: eth0 is macvlan, and has no Link= | add Link= to [Network eth0]',
+    ],
+    ['[Network eth0]\nKind=routed', 'config:2: Kind=: eth0 is routed, and has no Address='],
+    ['[Network eth0]\nKind=vlan\nLink=e0', 'config:2: Kind=: eth0 is vlan, and has no VLANId='],
+    ['[Network eth0]\nKind=vlan\nLink=e0\nVLANId=4095', 'config:4: VLANId=: "4095" is not a whole number'],
+    [
+      '[Network eth0]\nKind=macvlan\nLink=e0\nPort=1:1',
+      'config:4: Port=: eth0 is of Kind=macvlan, which has no such thing | take Port= out, or choose Kind=bridge',
+    ],
+    ['[Network eth0]\nLink=e0', 'config:2: Link=: eth0 is of Kind=bridge, which has no such thing'],
+    [
+      '[Network eth0]\nKind=routed\nAddress=10.0.0.2/32\nGateway=10.0.0.1',
+      'config:4: Gateway=: eth0 is of Kind=routed',
+    ],
+    [
+      '[Network eth0]\nKind=physical\nLink=e0\nMACAddress=02:00:00:00:00:01',
+      'config:4: MACAddress=: eth0 is of',
+    ],
+    [
+      '[Network eth0]\nKind=ipvlan\nLink=e0\nMode=bridge',
+      'config:4: Mode=: bridge is no mode of Kind=ipvlan | choose one of l2, l3, l3s',
+    ],
+    ['[Network eth0]\nKind=macvlan\nLink=e0\nMode=source', 'config:4: Mode=: eth0 would hear nobody'],
+    [
+      '[Network eth0]\nKind=macvlan\nLink=e0\nSourceMACAddress=02:00:00:00:00:01',
+      'config:4: SourceMACAddress=: eth0 hears everybody',
+    ],
     ['[Network eth0]\nMTUBytes=500', 'config:2: MTUBytes=: "500" is not a whole number from 1280'],
     ['[Network eth0]\nNetwork=Lan', 'config:2: Network=: "Lan" is not the name of a network'],
     ['[Network eth0]\nDNS=one.example', 'config:2: DNS=: "one.example" is not an IP address'],
@@ -96,7 +125,10 @@ describe('[Network IF]', () => {
   it('is pending by its name on the command line', () => {
     const before = parse('[Network eth0]\n');
     expect(changedKeys(before, parse('[Network eth0]\nPort=80:80\n'))).toEqual(['Network.eth0.Port']);
-    expect(changedKeys(before, parse('[Network eth0]\n[Network eth1]\n'))).toEqual(['Network.eth1.Network']);
+    expect(changedKeys(before, parse('[Network eth0]\n[Network eth1]\n'))).toEqual([
+      'Network.eth1.Network',
+      'Network.eth1.Kind',
+    ]);
   });
 });
 

@@ -1,0 +1,172 @@
+import { ExitCode } from '../base/errors.js';
+
+interface Rule {
+  readonly step: RegExp;
+  readonly errno?: readonly string[];
+  readonly hint: string;
+  readonly exitCode?: ExitCode;
+}
+
+/** What to do about it; the first rule that matches step and errno counts. */
+export const HINTS: readonly Rule[] = [
+  {
+    step: /^(find|exec)\b.*init|^exec/,
+    errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
+    hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
+  },
+  {
+    step: /^run nft/,
+    errno: ['ENOENT'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'networks of tsct need nft(8), Debian package nftables; Network.Private=yes does without',
+  },
+  {
+    step: /^start service of network/,
+    errno: ['ENOENT', 'EACCES'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'networks of tsct need dnsmasq(8), Debian package dnsmasq-base; Network.Private=yes does without',
+  },
+  {
+    step: /^make (bridge|link)/,
+    errno: ['EEXIST'],
+    exitCode: ExitCode.WrongState,
+    hint: 'see who made it with ip -d link; then rename it, delete it, or take another network',
+  },
+  {
+    step: /^make (bridge|link)/,
+    errno: ['EOPNOTSUPP', 'ENODEV'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs bridge and veth: see tsct check',
+  },
+  {
+    step: /^make (macvlan|ipvlan|vlan)/,
+    errno: ['EOPNOTSUPP'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs the module for it (modprobe macvlan, ipvlan or 8021q): see tsct check',
+  },
+  {
+    step: /^make (macvlan|ipvlan|vlan)/,
+    errno: ['ENETDOWN'],
+    exitCode: ExitCode.WrongState,
+    hint: 'bring it up first: ip link set LINK up',
+  },
+  {
+    step: /^(make (macvlan|ipvlan|vlan)|give link)/,
+    errno: ['ENODEV'],
+    exitCode: ExitCode.WrongState,
+    hint: 'set Link= to one of those that ip link shows; those given to a container come back when it ends',
+  },
+  {
+    step: /^make (macvlan|ipvlan|vlan)/,
+    errno: ['EEXIST', 'EBUSY', 'EINVAL', 'EADDRINUSE'],
+    exitCode: ExitCode.WrongState,
+    hint: 'something else is on that link: see ip -d link, and what other containers have with tsct info',
+  },
+  {
+    step: /^give link/,
+    errno: ['EINVAL', 'EOPNOTSUPP'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel lets no link of this kind (bridge, loopback, wireless) leave its namespace: take another one',
+  },
+  {
+    step: /^give back link/,
+    errno: ['EEXIST'],
+    exitCode: ExitCode.WrongState,
+    hint: 'rename what has its name (ip link set LINK name OTHER); the next command of tsct gives it back then',
+  },
+  {
+    step: /^add route/,
+    errno: ['EEXIST'],
+    exitCode: ExitCode.WrongState,
+    hint: 'another link of the host has a route to that address (ip route): choose another Address=',
+  },
+  {
+    step: /^join network namespace/,
+    errno: ['ESRCH', 'ENOENT', 'EINVAL'],
+    exitCode: ExitCode.WrongState,
+    hint: 'start the other container first (Start.After= has it so), or make the namespace: ip netns add NAME',
+  },
+  {
+    step: /^join link to bridge/,
+    errno: ['ENODEV'],
+    hint: 'make the bridge first, or name a network of tsct: Network.eth0.Network=tsct0',
+  },
+  {
+    step: /^bind port/,
+    errno: ['EADDRINUSE'],
+    exitCode: ExitCode.WrongState,
+    hint: 'stop what has it, or publish another port: see Port= in tsct.conf(5)',
+  },
+  {
+    step: /^bind port/,
+    errno: ['EADDRNOTAVAIL'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'see ip addr for the addresses there are; Port= without one publishes on all',
+  },
+  {
+    step: /^turn on forwarding/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'let whoever may write there set net.ipv4.ip_forward=1 and net.ipv6.conf.all.forwarding=1',
+  },
+  {
+    step: /^load rules/,
+    hint: 'the kernel needs nf_tables with NAT, see tsct check; nft -c -f shows more',
+  },
+  {
+    step: /^limit size/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'Storage.SizeMax= needs quotas that are turned on: see tsct.conf(5); without them take it out',
+  },
+  {
+    step: /^make volatile root/,
+    errno: ['EINVAL'],
+    hint: 'Volatile=yes needs an image with all programs below /usr; Storage.Volatile=overlay takes any',
+  },
+  {
+    step: /id ?map|layer|idmapped/,
+    errno: ['EINVAL', 'EOPNOTSUPP', 'ENOSYS', 'EPERM'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'the file system of the state root cannot be id-mapped by this kernel: see tsct check',
+  },
+  {
+    step: /^bind /,
+    errno: ['EINVAL', 'EPERM'],
+    hint: 'its file system, or one mounted below it, cannot be id-mapped: add :noidmap, or :norbind to leave those out',
+  },
+  {
+    step: /cgroup/,
+    errno: ['ENOENT', 'EROFS', 'EACCES', 'EPERM'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'tsct needs a writable cgroup tree: see tsct check',
+  },
+  {
+    step: /claim id range/,
+    hint: 'stop what has them, or make the container again: a new one gets ids that are free',
+    exitCode: ExitCode.WrongState,
+  },
+  {
+    step: /rlimit|limit/,
+    errno: ['EPERM'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'raising a hard limit needs CAP_SYS_RESOURCE: ask for less, or raise the limit of the host',
+  },
+  {
+    step: /seccomp/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs CONFIG_SECCOMP_FILTER: see tsct check',
+  },
+  {
+    step: /name ?space|clone/,
+    errno: ['ENOSPC', 'EPERM', 'EUSERS'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'raise /proc/sys/user/max_user_namespaces (and its neighbours): see tsct check',
+  },
+  { step: /./, errno: ['EROFS'], hint: 'is the state root on a read-only file system?' },
+  { step: /./, errno: ['ENOSPC', 'EDQUOT'], hint: 'free some space below the state root' },
+  {
+    step: /./,
+    errno: ['ENOSYS', 'EOPNOTSUPP'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'see what this host lacks: tsct check',
+  },
+];
