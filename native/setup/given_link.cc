@@ -25,11 +25,11 @@ constexpr unsigned kFlags = IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP | IF
 constexpr useconds_t kWaitUs = 50'000;
 constexpr int kWaits = 40;  // 2 s
 
-std::string record_path(const InterfacePlan& plan, const std::string& run_dir) {
-  return run_dir + "/given-" + plan.name;
+std::string record_name(const InterfacePlan& plan) {
+  return "given-" + plan.name;
 }
 
-void write_record(const std::string& path, const Link& was, int index_inside) {
+void write_record(int run_dir, const std::string& name, const Link& was, int index_inside) {
   Json record{{"name", was.name},
               {"kind", was.kind},
               {"alias", was.alias},
@@ -41,18 +41,20 @@ void write_record(const std::string& path, const Link& was, int index_inside) {
               {"altNames", was.alt_names},
               {"index", index_inside}};
   std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
-  std::string part = path + ".tmp";
-  UniqueFd fd(check(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), kStep,
-                    "open", part));
+  std::string part = name + ".tmp";
+  UniqueFd fd(
+      check(::openat(run_dir, part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600),
+            kStep, "open", part));
   check(::write(fd.get(), text.data(), text.size()), kStep, "write", part);
-  check(::rename(part.c_str(), path.c_str()), kStep, "rename", path);
+  check(::renameat(run_dir, part.c_str(), run_dir, name.c_str()), kStep, "rename", name);
 }
 
 // Empty: nothing was given.
-std::optional<Link> read_record(const std::string& path) {
+std::optional<Link> read_record(int run_dir, const std::string& path) {
+  if (run_dir < 0) return {};
   std::string text;
   try {
-    text = read_file(AT_FDCWD, path, kStep);
+    text = read_file(run_dir, path, kStep);
   } catch (const SysError& e) {
     if (e.err == ENOENT) return {};
     throw;
@@ -144,20 +146,20 @@ void restore(NetlinkSocket& host, const Link& link, const Link& was) {
 
 }  // namespace
 
-void give_link(NetlinkSocket& host, const InterfacePlan& plan, const std::string& run_dir, int netns) {
+void give_link(NetlinkSocket& host, const InterfacePlan& plan, const GuestPlaces& guest) {
   std::optional<Link> link = find_link(host, plan.link);
   if (!link) refuse("give link", plan.link, "there is no such link", ENODEV);
-  std::string path = record_path(plan, run_dir);
-  write_record(path, *link, 0);
+  std::string record = record_name(plan);
+  write_record(guest.run_dir, record, *link, 0);
   NetlinkRequest mark = name_request(link->name, plan.alt_name);
   mark.taken = {EEXIST};  // left by a start that was killed right here
   host.run({std::move(mark)});
-  host.run({move_request(*link, plan.name, netns)});
-  in_network_namespace(netns, [&] {
+  host.run({move_request(*link, plan.name, guest.netns)});
+  in_network_namespace(guest.netns, [&] {
     NetlinkSocket inside;
     std::optional<Link> moved = find_link(inside, plan.name);
     if (!moved) refuse("give link", plan.link, "it went away again", ENODEV);
-    write_record(path, *link, moved->index);
+    write_record(guest.run_dir, record, *link, moved->index);
     NetlinkMessage set(RTM_SETLINK, 0, link_header(moved->index));
     if (plan.mtu) set.put_u32(IFLA_MTU, plan.mtu);
     if (plan.queue_length) set.put_u32(IFLA_TXQLEN, *plan.queue_length);
@@ -165,14 +167,14 @@ void give_link(NetlinkSocket& host, const InterfacePlan& plan, const std::string
   });
 }
 
-void take_link_back(NetlinkSocket& host, const InterfacePlan& plan, const std::string& run_dir, int netns) {
-  std::string path = record_path(plan, run_dir);
-  std::optional<Link> was = read_record(path);
+void take_link_back(NetlinkSocket& host, const InterfacePlan& plan, const GuestPlaces& guest) {
+  std::string record = record_name(plan);
+  std::optional<Link> was = read_record(guest.run_dir, record);
   if (!was) return;
   std::optional<Link> found;
   UniqueFd here(check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), kBackStep, "open", "host"));
-  if (netns >= 0)
-    in_network_namespace(netns, [&] {
+  if (guest.netns >= 0)
+    in_network_namespace(guest.netns, [&] {
       NetlinkSocket inside;
       found = find_inside(inside, *was, plan.alt_name);
       if (!found) return;
@@ -186,8 +188,8 @@ void take_link_back(NetlinkSocket& host, const InterfacePlan& plan, const std::s
     shed_names(host, *back);
     restore(host, *back, *was);
   }
-  ::unlink((path + ".tmp").c_str());
-  if (::unlink(path.c_str()) < 0 && errno != ENOENT) fail(kStep, "unlink", path);
+  ::unlinkat(guest.run_dir, (record + ".tmp").c_str(), 0);
+  if (::unlinkat(guest.run_dir, record.c_str(), 0) < 0 && errno != ENOENT) fail(kStep, "unlink", record);
 }
 
 }  // namespace tsct

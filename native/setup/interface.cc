@@ -87,19 +87,19 @@ void delete_upper(const InterfacePlan& plan, int netns) {
 
 }  // namespace
 
-void make_interface(NetlinkSocket& host, const InterfacePlan& plan, const std::string& run_dir, int netns) {
+void make_interface(NetlinkSocket& host, const InterfacePlan& plan, const GuestPlaces& guest) {
   switch (plan.kind) {
     case InterfaceKind::kBridge: {
       Link bridge = find_bridge(host, plan);
-      make_veth(host, plan, netns);
+      make_veth(host, plan, guest.netns);
       return host.run(veth_requests(plan, bridge));
     }
     case InterfaceKind::kRouted:
-      return make_routed(host, plan, netns);
+      return make_routed(host, plan, guest.netns);
     case InterfaceKind::kPhysical:
-      return give_link(host, plan, run_dir, netns);
+      return give_link(host, plan, guest);
     default:
-      return make_upper(host, plan, netns);
+      return make_upper(host, plan, guest.netns);
   }
 }
 
@@ -109,13 +109,13 @@ void configure_interface(NetlinkSocket& inside, const InterfacePlan& plan) {
   inside.run(inside_requests(plan, link->index));
 }
 
-void remove_interface(NetlinkSocket& host, const InterfacePlan& plan, const std::string& run_dir, int netns) {
+void remove_interface(NetlinkSocket& host, const InterfacePlan& plan, const GuestPlaces& guest) {
   if (plan.is_veth()) {
     delete_veth(host, plan);
     return delete_table(plan);
   }
-  if (plan.kind == InterfaceKind::kPhysical) return take_link_back(host, plan, run_dir, netns);
-  if (netns >= 0) delete_upper(plan, netns);
+  if (plan.kind == InterfaceKind::kPhysical) return take_link_back(host, plan, guest);
+  if (guest.netns >= 0) delete_upper(plan, guest.netns);
 }
 
 }  // namespace tsct

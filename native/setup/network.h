@@ -39,7 +39,7 @@ class Connection {
   std::vector<UniqueFd> ports_;     // locked until their rules are in force
   std::unique_ptr<NftRun> rules_;   // while nft(8) is at them
   std::unique_ptr<NftRun> tables_;  // those of single interfaces
-  UniqueFd host_mounts_;
+  UniqueFd host_mounts_, run_dir_;
 };
 
 // Inside: addresses, up, routes.

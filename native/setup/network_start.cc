@@ -66,6 +66,8 @@ void Connection::prepare() {
     netlink_ = std::make_unique<NetlinkSocket>();
     host_mounts_.reset(check(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), "find host's mounts", "open",
                              "/proc/self/ns/mnt"));
+    run_dir_.reset(check(::open(plan_.run_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC),
+                         "find run directory", "open", plan_.run_dir));
     // One order for everybody: nobody waits for a network while holding one that comes later.
     std::vector<const NetworkUse*> networks;
     for (const auto& network : plan_.network.networks) networks.push_back(&network);
@@ -98,7 +100,7 @@ void Connection::connect(pid_t inner) {
     for (bool given : {true, false})
       for (const auto& interface : plan_.network.interfaces) {
         if ((interface.kind == InterfaceKind::kPhysical) != given) continue;
-        make_interface(*netlink_, interface, plan_.run_dir, netns.get());
+        make_interface(*netlink_, interface, {netns.get(), run_dir_.get()});
         tables += interface.table_ruleset;
       }
     tables_ = std::make_unique<NftRun>(tables, std::vector<int>{}, host_mounts_.get());

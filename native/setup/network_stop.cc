@@ -1,4 +1,5 @@
 // An end's part of the network: by the plan alone, whatever has become of the start.
+#include <fcntl.h>
 #include <sys/file.h>
 
 #include <optional>
@@ -56,8 +57,7 @@ void leave_network(Sockets& sockets, const LaunchPlan& plan, const NetworkUse& n
   NetworkFiles files(network.run_dir);
   UniqueFd shared = files.lock_if_there(LOCK_SH);
   // A link goes before what fences it in.
-  for (const auto* interface : interfaces)
-    steps.run([&] { remove_interface(netlink, *interface, plan.run_dir, -1); });
+  for (const auto* interface : interfaces) steps.run([&] { remove_interface(netlink, *interface, {}); });
   if (shared) {
     bool others = true;
     steps.run([&] { others = network_in_use(netlink, network, files, plan.network.interfaces); });
@@ -88,11 +88,12 @@ void disconnect(const LaunchPlan& plan) {
       steps.run([&] { leave_network(sockets, plan, network, steps); });
     // Those on bridges that are not ours, and those of other kinds.
     UniqueFd pinned = open_pinned_namespace(plan.run_dir);
+    UniqueFd run_dir(::open(plan.run_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     bool done = true;
     for (const auto& interface : plan.network.interfaces)
       steps.run([&] {
         bool was = std::exchange(done, false);
-        remove_interface(sockets.route, interface, plan.run_dir, pinned.get());
+        remove_interface(sockets.route, interface, {pinned.get(), run_dir.get()});
         done = was;
       });
     // While it holds a link of the host it is kept, for the next command to try again.

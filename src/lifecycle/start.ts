@@ -13,6 +13,7 @@ import { readLastExit } from './last-exit.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { refusePublished } from './published-ports.js';
+import { refuseTakenLinks } from './taken-links.js';
 import { tearDown } from './tear-down.js';
 import { needVolumes } from './volume-users.js';
 import { moments } from './watch.js';
@@ -72,6 +73,7 @@ async function startLocked(
   const compiled = await compile(ctx, name, ephemeral ? throwAwayTo(ctx) : 'config');
   await needVolumes(ctx, parseDefinition(compiled.config));
   await refusePublished(ctx, name, compiled.plan);
+  await refuseTakenLinks(ctx, name, compiled.plan);
   await keepCompiled(ctx, name, compiled);
   let report: StartReport;
   try {

@@ -122,3 +122,153 @@ describe('macvlan', () => {
     expect(link('nowhere0')).toBe(false);
   });
 });
+
+describe('routed', () => {
+  const ROUTED = eth0('Kind=routed', 'Address=192.0.2.130/24', 'Address=2001:db8:79::10/64');
+
+  it('is reached from the host, from others and from beyond, each way by the host alone', async () => {
+    await create('ra', ROUTED, '--start');
+    await create(
+      'rb',
+      eth0('Kind=routed', 'Address=192.0.2.131/32', 'Address=2001:db8:79::11/128'),
+      '--start',
+    );
+    await root.sh('ra', 'mkdir /www && echo web >/www/who && httpd -h /www');
+    const answersHost = async (to: string) => {
+      const at = to.includes(':') ? `[${to}]` : to;
+      return (
+        await execa('curl', ['-s', '-m', '5', `http://${at}/who`], {
+          reject: false,
+          stripFinalNewline: false,
+        })
+      ).stdout;
+    };
+    for (const to of ['192.0.2.130', '2001:db8:79::10']) {
+      expect(await answersHost(to), to).toBe('web\n');
+      await reaches('rb', to);
+    }
+    await lan.run('ip', 'route', 'add', '192.0.2.130', 'via', '198.51.100.1');
+    await reaches('ra', '198.51.100.2');
+    const about = await info('ra');
+    expect(about.addresses).toEqual(['192.0.2.130/32', '2001:db8:79::10/128']);
+    expect(about.network).toMatchObject([{ name: 'eth0', kind: 'routed', bridge: null, network: null }]);
+    expect(about.network[0]?.addresses).toHaveLength(2);
+    expect(about.network[0]?.counters?.sentPackets).toBeGreaterThan(0);
+    expect(await root.sh('ra', 'ip route; ip -6 route')).toMatch(
+      /^default via 169\.254\.1\.1 dev eth0 onlink\s[\s\S]*^default via fe80::1 dev eth0/m,
+    );
+    await create('rc', eth0('Kind=routed', 'Address=192.0.2.131/32'));
+    const taken = await root.run(['start', 'rc']);
+    expect(taken.exitCode).toBe(4);
+    expect(taken.stderr).toContain('cannot start rc: rb has the address 192.0.2.131');
+  });
+
+  it('sends from no address but its own', async () => {
+    await create('liar', ROUTED, '--start');
+    await reaches('liar', '169.254.1.1');
+    await lan.run('ip', 'route', 'replace', '192.0.2.199', 'via', '198.51.100.1');
+    const hostName = (await info('liar')).network[0]?.hostName ?? '';
+    await root.sh('liar', 'ip addr add 192.0.2.199/32 dev eth0; ip addr add 2001:db8:79::99/128 dev eth0');
+    await ip(`route add 192.0.2.199 dev ${hostName}`);
+    await ip(`route add 2001:db8:79::99 dev ${hostName}`);
+    const spoof4 = () => pings('liar', '-I', '192.0.2.199', '198.51.100.2');
+    const spoof6 = () => pings('liar', '-I', '2001:db8:79::99', '2001:db8:78::1');
+    expect([await spoof4(), await spoof6()]).toEqual([false, false]);
+    // The same without the guard: it is the guard that stops it.
+    await execa('nft', ['delete', 'table', 'netdev', `tsct-${hostName}`]);
+    expect([await spoof4(), await spoof6()]).toEqual([true, true]);
+  });
+
+  it('leaves nothing when its supervisor is killed', async () => {
+    await create('gone', ROUTED, '--start');
+    const about = await info('gone');
+    const hostName = about.network[0]?.hostName ?? '';
+    process.kill(about.supervisorPid as number, 'SIGKILL');
+    await until('cleaned', async () => {
+      await root.ok(['list']);
+      return !link(hostName);
+    });
+    expect((await execa('nft', ['list', 'tables'])).stdout).not.toContain(hostName);
+    expect((await ip('route show 192.0.2.130')).stdout).toBe('');
+  });
+});
+
+describe('physical', () => {
+  const GIVEN = 'kinds-nic';
+  const MAC = '02:00:00:00:88:01';
+  const settings = eth0('Kind=physical', `Link=${GIVEN}`, 'Address=198.18.9.2/24', 'MTUBytes=1400');
+  const linkOf = async () => JSON.parse((await ip(`-j link show ${GIVEN}`)).stdout)[0];
+
+  beforeAll(async () => {
+    await ip(`link add ${GIVEN} type veth peer name kinds-far`);
+    await ip(`link set ${GIVEN} address ${MAC} mtu 1450 up`);
+    await ip('addr add 198.18.9.1/24 dev kinds-far');
+    await ip('link set kinds-far up');
+    await ip(`link property add dev ${GIVEN} altname kinds-second`);
+    await ip(`link set ${GIVEN} alias uplink`);
+    await create('nic', settings);
+  });
+  afterAll(() => ip('link delete kinds-far'));
+
+  const backAsItWas = async () =>
+    expect(await linkOf()).toMatchObject({
+      ifname: GIVEN,
+      address: MAC,
+      mtu: 1450,
+      ifalias: 'uplink',
+      altnames: ['kinds-second'],
+      flags: expect.arrayContaining(['UP']),
+    });
+
+  it("is the container's while it runs, and the host's afterwards as it was", async () => {
+    await root.ok(['start', 'nic']);
+    expect(link(GIVEN)).toBe(false);
+    await reaches('nic', '198.18.9.1');
+    expect((await info('nic')).network).toMatchObject([
+      { name: 'eth0', kind: 'physical', link: GIVEN, mac: MAC, hostName: null, addresses: ['198.18.9.2/24'] },
+    ]);
+    await create('rival', settings);
+    const refused = await root.run(['start', 'rival']);
+    expect(refused.exitCode).toBe(4);
+    expect(refused.stderr).toContain(`cannot start rival: nic has the link ${GIVEN}`);
+    // Whatever guest root has made of it.
+    await root.sh(
+      'nic',
+      'ip link set eth0 down && ip link set eth0 name lan7 && ip link set lan7 address 02:00:00:00:88:99 mtu 1300 promisc on',
+    );
+    await root.ok(['stop', '--kill', 'nic']);
+    await backAsItWas();
+  });
+
+  it('is given back when the supervisor is killed, and when the start fails after it was taken', async () => {
+    await root.ok(['start', 'nic']);
+    const { supervisorPid } = await info('nic');
+    await root.sh('nic', 'ip link set eth0 down && ip link set eth0 name renamed');
+    process.kill(supervisorPid as number, 'SIGKILL');
+    await until('given back', async () => {
+      await root.ok(['list']);
+      return link(GIVEN);
+    });
+    await backAsItWas();
+    await create('bad', [...settings, 'Exec.Init=/bin/nothing']);
+    expect((await root.run(['start', 'bad'])).exitCode).not.toBe(0);
+    await backAsItWas();
+  });
+
+  it('is kept for the next command while something else has its name', async () => {
+    await root.ok(['start', 'nic']);
+    await ip(`link add ${GIVEN} type bridge`);
+    await root.run(['stop', '--kill', 'nic']);
+    expect((await ip(`-d link show ${GIVEN}`)).stdout).toContain('bridge');
+    await ip(`link delete ${GIVEN}`);
+    await root.ok(['list']);
+    await backAsItWas();
+  });
+
+  it('says that there is no such link', async () => {
+    await create('lost', eth0('Kind=physical', 'Link=nowhere0'));
+    const lost = await root.run(['start', 'lost']);
+    expect(lost.exitCode).toBe(4);
+    expect(lost.stderr).toContain('give link nowhere0: there is no such link');
+  });
+});
