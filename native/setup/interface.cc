@@ -7,6 +7,7 @@
 #include "setup/links.h"
 #include "setup/network_namespace.h"
 #include "setup/nft.h"
+#include "setup/rate_limit.h"
 #include "sys/error.h"
 
 namespace tsct {
@@ -40,6 +41,7 @@ void make_veth(NetlinkSocket& netlink, const InterfacePlan& plan, int netns) {
     make_room(netlink, plan);
     netlink.run({request});
   }
+  limit_rates(netlink, plan);
 }
 
 void make_routed(NetlinkSocket& host, const InterfacePlan& plan, int netns) {
@@ -61,6 +63,7 @@ void make_upper(NetlinkSocket& host, const InterfacePlan& plan, int netns) {
 void delete_veth(NetlinkSocket& host, const InterfacePlan& plan) {
   std::optional<Link> link = find_link(host, plan.host_name);
   if (link && link->is_called(plan.alt_name)) host.run({delete_request(*link)});
+  remove_rate_link(host, plan);
 }
 
 // After the link: its hook would fail to come about then, should nft still be at it for a start that was

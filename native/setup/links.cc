@@ -223,17 +223,39 @@ std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, i
   return requests;
 }
 
+// A bridge without an address of its own takes the lowest of its ports', and would change it with each start
+// and end.
+Mac host_mac(const InterfacePlan& plan) {
+  Mac mac = plan.mac.value_or(Mac{});
+  if (plan.host_mac) return *plan.host_mac;
+  mac[0] = mac[0] == 0xfe ? 0xfa : 0xfe;
+  return mac;
+}
+
+NetlinkRequest new_ifb_request(const std::string& name, const Mac& mac) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.put_text(IFLA_IFNAME, name).put(IFLA_ADDRESS, mac.data(), mac.size());
+  message.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "ifb").end_nest();
+  return {std::move(message), "limit rate of link", name + " with ifb"};
+}
+
+std::vector<NetlinkRequest> ifb_requests(const std::string& name, const std::string& alt_name) {
+  std::vector<NetlinkRequest> requests;
+  requests.push_back(name_request(name, alt_name));
+  NetlinkMessage set(RTM_SETLINK, 0, up_header());
+  set.put_text(IFLA_IFNAME, name).put_text(IFLA_IFALIAS, alt_name);
+  put_no_own_address(set);
+  requests.push_back({std::move(set), "limit rate of link", name + " with ifb"});
+  return requests;
+}
+
 NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns) {
   // Moving the other end there later would wait for an RCU grace period. It is down and without address until
   // inner comes to it.
   NetlinkMessage made(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
   made.put_text(IFLA_IFNAME, plan.host_name);
-  // A bridge without an address of its own takes the lowest of its ports', and would change it with each
-  // start and end.
-  Mac mac = plan.mac.value_or(Mac{});
-  Mac host_mac = plan.host_mac.value_or(mac);
-  if (!plan.host_mac) host_mac[0] = mac[0] == 0xfe ? 0xfa : 0xfe;
-  made.put(IFLA_ADDRESS, host_mac.data(), host_mac.size());
+  Mac mac = plan.mac.value_or(Mac{}), own = host_mac(plan);
+  made.put(IFLA_ADDRESS, own.data(), own.size());
   if (plan.mtu) made.put_u32(IFLA_MTU, plan.mtu);
   ifinfomsg peer_header = link_header();
   made.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "veth").begin_nest(IFLA_INFO_DATA);

@@ -36,6 +36,10 @@ std::vector<Link> ports_of(NetlinkSocket& netlink, const Link& bridge);
 NetlinkRequest new_bridge_request(const NetworkUse& network);
 std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network);
 std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, int index);
+// Of the host's end.
+Mac host_mac(const InterfacePlan& plan);
+NetlinkRequest new_ifb_request(const std::string& name, const Mac& mac);
+std::vector<NetlinkRequest> ifb_requests(const std::string& name, const std::string& alt_name);
 // The other end is born in `netns`.
 NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns);
 std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge);

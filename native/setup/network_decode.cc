@@ -22,6 +22,13 @@ std::string link_name(JsonReader& r, const char* key) {
   return name;
 }
 
+RateLimit rate_limit(JsonReader& r) {
+  RateLimit limit{r.get<uint64_t>("rateBytes"), r.get<uint32_t>("burstBytes"), r.get<uint32_t>("queueBytes")};
+  if (limit.rate_bytes == 0 || limit.burst_bytes == 0 || limit.queue_bytes == 0)
+    refuse("decode plan", r.where("rateBytes"), "lets nothing through");
+  return limit;
+}
+
 std::string alt_name(JsonReader& r) {
   auto name = r.get<std::string>("altName");
   if (name.empty() || name.size() > kAltNameBytesMax || name.find_first_of("/ \n") != std::string::npos)
@@ -201,6 +208,20 @@ InterfacePlan decode_interface(JsonReader& r) {
     i.rules_add = rules.get<std::string>("add");
     i.rules_remove = rules.get<std::string>("remove");
     rules.done();
+  }
+  if (r.has("limits")) {
+    JsonReader limits = r.object("limits");
+    if (limits.has("ingress")) {
+      JsonReader ingress = limits.object("ingress");
+      i.ingress = rate_limit(ingress);
+      ingress.done();
+    }
+    if (limits.has("egress")) {
+      JsonReader egress = limits.object("egress");
+      i.egress = EgressLimit{rate_limit(egress), link_name(egress, "link"), alt_name(egress)};
+      egress.done();
+    }
+    limits.done();
   }
   if (r.has("ports")) {
     r.each("ports", [&](JsonReader& ports) { i.ports.push_back(decode_ports(ports)); });

@@ -54,6 +54,18 @@ struct PublishedPorts {
   uint32_t count = 0;
 };
 
+// A bucket of tokens: its rate a second, its size, and what may wait for them.
+struct RateLimit {
+  uint64_t rate_bytes = 0;
+  uint32_t burst_bytes = 0, queue_bytes = 0;
+};
+
+// What a container sends passes a link of kind ifb.
+struct EgressLimit {
+  RateLimit limit;
+  std::string link, alt_name;
+};
+
 enum class InterfaceKind { kBridge, kRouted, kMacvlan, kIpvlan, kVlan, kPhysical };
 
 struct InterfacePlan {
@@ -75,6 +87,8 @@ struct InterfacePlan {
   std::string table, table_ruleset;  // routed
   std::string rules_add, rules_remove;
   std::vector<PublishedPorts> ports;
+  std::optional<RateLimit> ingress;  // of what the container receives
+  std::optional<EgressLimit> egress;
 
   // A veth, which goes with its end on the host; the others are in the container's namespace alone.
   bool is_veth() const { return kind == InterfaceKind::kBridge || kind == InterfaceKind::kRouted; }

@@ -31,6 +31,10 @@ const char* call_name(uint16_t type) {
       return "RTM_NEWADDR";
     case RTM_NEWROUTE:
       return "RTM_NEWROUTE";
+    case RTM_NEWQDISC:
+      return "RTM_NEWQDISC";
+    case RTM_NEWTFILTER:
+      return "RTM_NEWTFILTER";
   }
   return "netlink";
 }

@@ -22,6 +22,21 @@ export function parseSizeBytes(text: string): number {
   return Math.floor(bytes);
 }
 
+/**
+ * Bits per second, as Rate= of systemd.network(5): a number with an optional K, M or G, base 1000.
+ * @throws TSCT_BAD_VALUE
+ */
+export function parseBitRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(text);
+  const bits = match ? Math.round(Number(match[1]) * 1000 ** ' KMG'.indexOf(match[2] || ' ')) : Number.NaN;
+  if (bits >= BIT_RATE_MIN && bits <= BIT_RATE_MAX) return bits;
+  throw badValue(`"${text}" is not a rate from 64K to 1000G bits per second, such as 20M`);
+}
+
+/** Below that one full packet takes longer than a TCP waits for its first answers. */
+const BIT_RATE_MIN = 64_000;
+const BIT_RATE_MAX = 1e12;
+
 const MICROSECONDS: Readonly<Record<string, number>> = {};
 for (const [names, us] of [
   ['us usec µs μs', 1],

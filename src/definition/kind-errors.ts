@@ -19,6 +19,8 @@ const ONLY_FOR: Readonly<Record<string, readonly Kind[]>> = {
   Isolated: ['bridge'],
   Allow: ['bridge'],
   Deny: ['bridge'],
+  IngressMax: ['bridge', 'routed'],
+  EgressMax: ['bridge', 'routed'],
   Link: ['macvlan', 'ipvlan', 'vlan', 'physical'],
   Mode: ['macvlan', 'ipvlan'],
   SourceMACAddress: ['macvlan'],

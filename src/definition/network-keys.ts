@@ -1,3 +1,4 @@
+import { parseBitRate } from '../base/units.js';
 import { parseFirewallMatch } from './firewall-values.js';
 import { list, one, oneOr } from './key-row.js';
 import { KIND_KEYS } from './kind-keys.js';
@@ -58,6 +59,16 @@ export const INTERFACE_KEYS = {
   Port: list('ports', parsePort, {
     syntax: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
     help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets. Each is bound on the host by the process tsct-ports while the container runs, so a start fails if something else has it; that process also relays what comes to 127.0.0.1 and [::1] from the host itself. If it is killed, the rest goes on, and the next start has it again.',
+  }),
+  IngressMax: one('ingressMaxBits', parseBitRate, {
+    syntax: 'RATE',
+    unit: 'bits per second',
+    help: 'The most that it receives, with K, M or G to the base of 1000, as Rate= of systemd.network(5): 20M is 20 Mbit/s. Held by the host: root inside can do nothing about it. Not set: no limit.',
+  }),
+  EgressMax: one('egressMaxBits', parseBitRate, {
+    syntax: 'RATE',
+    unit: 'bits per second',
+    help: 'The most that it sends, as IngressMax=. Needs ifb in the kernel (tsct check): what it sends passes one on the host.',
   }),
   Priority: one('priority', parseInteger(0, 7), {
     syntax: '0...7',

@@ -7,7 +7,13 @@ const SYSTEM_PATH = ':/usr/sbin:/sbin';
 const WITHOUT = 'only containers with Network.Private=yes start';
 
 /** Tried in a network namespace that is gone with the process: nothing of it is left on the host. */
-const TRIES: readonly { readonly name: string; readonly script: string; readonly fix: string }[] = [
+const TRIES: readonly {
+  readonly name: string;
+  readonly script: string;
+  readonly fix: string;
+  /** What does not work without. */
+  readonly without?: string;
+}[] = [
   { name: 'bridge', script: 'ip link add name probe0 type bridge', fix: 'modprobe bridge' },
   { name: 'veth', script: 'ip link add name probe0 type veth peer name probe1', fix: 'modprobe veth' },
   {
@@ -20,6 +26,18 @@ const TRIES: readonly { readonly name: string; readonly script: string; readonly
     script:
       "nft 'add table inet probe; add chain inet probe out { type nat hook postrouting priority 100; }; add rule inet probe out masquerade'",
     fix: 'modprobe -a nft_chain_nat nft_masq',
+  },
+  {
+    name: 'rates',
+    script: [
+      'ip link add name probe0 type ifb',
+      'ip link add name probe1 type veth peer name probe2',
+      'tc qdisc add dev probe1 root tbf rate 1mbit burst 10k latency 50ms',
+      'tc qdisc add dev probe1 ingress',
+      'tc filter add dev probe1 parent ffff: protocol all prio 1 u32 match u32 0 0 action mirred egress redirect dev probe0',
+    ].join(' && '),
+    without: 'IngressMax= and EgressMax= of [Network IF] are refused',
+    fix: 'modprobe -a ifb sch_tbf sch_ingress cls_u32 act_mirred',
   },
 ];
 
@@ -56,7 +74,7 @@ function judgeNames(): CheckLine {
   });
 }
 
-async function tryOut({ name, script, fix }: (typeof TRIES)[number]): Promise<CheckLine> {
+async function tryOut({ name, script, fix, without = WITHOUT }: (typeof TRIES)[number]): Promise<CheckLine> {
   try {
     await run('unshare', ['--net', 'sh', '-c', script], {
       doing: `try ${name}`,
@@ -65,6 +83,6 @@ async function tryOut({ name, script, fix }: (typeof TRIES)[number]): Promise<Ch
     return okLine('network', name, 'works');
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    return badLine('network', name, { required: false, found: `${WITHOUT} (${why})`, fix });
+    return badLine('network', name, { required: false, found: `${without} (${why})`, fix });
   }
 }

@@ -34,6 +34,16 @@ export function portAltName(key: string, link: string): string {
   return `tsct-${key}-${link}`;
 }
 
+/** Of the link that what an interface sends passes, where that is limited. @param key of the container. */
+export function rateLinkName(key: string, link: string): string {
+  return `vr${digest(key, link).slice(0, HASH_LENGTH)}`;
+}
+
+/** No other link is called so. */
+export function rateLinkAltName(key: string, link: string): string {
+  return `tsctrate-${key}-${link}`;
+}
+
 /** A MAC address that stays as long as what it is made of: locally administered, of one station (IEEE 802c). */
 export function stableMac(...of: readonly string[]): string {
   return [

@@ -84,8 +84,25 @@ export interface InterfacePlan {
    * what takes it out again. Kept in runDir, so that the tables can be made again with what runs.
    */
   readonly rules?: { readonly add: string; readonly remove: string };
+  /** Held on the host's end. */
+  readonly limits?: {
+    /** What the container receives. */
+    readonly ingress?: RatePlan;
+    /** What it sends, which passes a link of kind ifb that is made for it. */
+    readonly egress?: RatePlan & { readonly link: string; readonly altName: string };
+  };
   /** Bound on the host by tsct-ports while the container runs; they lead to the first address of their kind. */
   readonly ports?: readonly PortPlan[];
+}
+
+/** A bucket of tokens, tc-tbf(8). */
+export interface RatePlan {
+  /** A second. */
+  readonly rateBytes: number;
+  /** What may pass at once. */
+  readonly burstBytes: number;
+  /** What may wait; more is dropped. */
+  readonly queueBytes: number;
 }
 
 /** Ports of the host, `host + n`, that lead to `container + n`, n from 0 to `count - 1`. */

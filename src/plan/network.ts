@@ -8,7 +8,7 @@ import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../
 import { portRules } from '../network/port-rules.js';
 import { networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
-import { fencesOf } from './fences.js';
+import { fencesOf, limitsOf } from './fences.js';
 import { addressesInside, ownWays, planOfKind, type Way } from './interface-kinds.js';
 import type { InterfacePlan, NetworkPlan, NetworkUse } from './network-plan.js';
 import type { PlanInput, PlanNetwork } from './plan-input.js';
@@ -168,6 +168,7 @@ function buildInterface(
     ...(mtu === undefined ? {} : { mtu }),
     ...(of.queueLength === undefined ? {} : { queueLength: of.queueLength }),
     addresses: addresses.map(formatCidr),
+    ...limitsOf(key, of),
     routes: waysOf(one)
       .filter(({ version }) => defaults.get(version) === one)
       .map(({ version, ...way }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', ...way })),

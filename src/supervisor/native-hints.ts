@@ -113,6 +113,11 @@ export const HINTS: readonly Rule[] = [
     hint: 'the kernel needs nf_tables with NAT, see tsct check; nft -c -f shows more',
   },
   {
+    step: /^limit rate/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs tbf, and for EgressMax= ifb, ingress, u32 and mirred: see tsct check',
+  },
+  {
     step: /^limit size/,
     exitCode: ExitCode.HostLacks,
     hint: 'Storage.SizeMax= needs quotas that are turned on: see tsct.conf(5); without them take it out',

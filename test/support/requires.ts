@@ -29,6 +29,12 @@ export function noProgram(program: string): Reason {
   return found ? undefined : `needs the program ${program}`;
 }
 
+/** @param kind of link, as ip-link(8) calls it. */
+export function noLink(kind: string): Reason {
+  const made = spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'probe0', 'type', kind]).status === 0;
+  return made ? undefined : `this kernel has no ${kind} links`;
+}
+
 /** sd_booted(3): there a supervisor is a service of systemd's, not a child of ours. */
 export function systemdHost(): Reason {
   return existsSync('/run/systemd/system') ? 'needs a host that is not run by systemd' : undefined;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, parseBitRate } from 'vitest';
 import {
   formatSize,
   parseDurationMs,
@@ -49,4 +49,18 @@ describe('percent and formatSize', () => {
     [1536, '1.5K'],
     [300 * 1024 ** 2, '300M'],
   ])('writes %d as %s', (bytes, text) => expect(formatSize(bytes)).toBe(text));
+});
+
+describe('parseBitRate', () => {
+  it.each([
+    ['64000', 64_000],
+    ['20M', 20e6],
+    ['1.5G', 1.5e9],
+  ])('%s is %d bits per second', (text, bits) => {
+    expect(parseBitRate(text)).toBe(bits);
+  });
+
+  it.each(['', '0', '1K', '20m', '20MB', '2000G', '-1', 'fast'])('%j is refused', (text) => {
+    expect(() => parseBitRate(text)).toThrow(expect.objectContaining({ code: 'TSCT_BAD_VALUE' }));
+  });
 });

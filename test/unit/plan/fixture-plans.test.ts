@@ -25,7 +25,7 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
     root: { ...sampleInput('').root, limitedBy: 'project' },
   }),
   'with-network': sampleInput(
-    '[Network eth0]\nPort=8080:80\nPort=[::1]:53:5353/udp\n[Network eth1]\nBridge=br0\nAddress=198.18.0.2/24\nGateway=198.18.0.1\nMTUBytes=1400\n',
+    '[Network eth0]\nIngressMax=20M\nEgressMax=50G\nIsolated=yes\nPort=8080:80\nPort=[::1]:53:5353/udp\n[Network eth1]\nBridge=br0\nAddress=198.18.0.2/24\nGateway=198.18.0.1\nMTUBytes=1400\n',
     CONNECTED,
   ),
   'with-binds': sampleInput(`

@@ -24,6 +24,7 @@ describe('describeNativeError', () => {
   it('ends with 5 when the host lacks something', () => {
     expect(describeNativeError('start web', failed('id map layer', 'EINVAL', '/x')).exitCode).toBe(5);
     expect(describeNativeError('start web', failed('mount layer', 'ENOSYS')).exitCode).toBe(5);
+    expect(describeNativeError('start web', failed('limit rate of link', 'ENOENT')).exitCode).toBe(5);
     expect(describeNativeError('start web', failed('set limit', 'EPERM')).hint).toContain('CAP_SYS_RESOURCE');
   });
 
