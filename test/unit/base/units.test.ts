@@ -1,6 +1,7 @@
-import { describe, expect, it, parseBitRate } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   formatSize,
+  parseBitRate,
   parseDurationMs,
   parseDurationUs,
   parsePercent,
