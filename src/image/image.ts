@@ -1,6 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
@@ -52,7 +53,7 @@ export async function ensureImage(ctx: ImageContext, recipe: Recipe, given: Para
         layers: [layer],
         createdMs: Date.now(),
       };
-      await mkdir(join(ctx.layout.store, 'images'), { recursive: true, mode: 0o700 });
+      makeDirectories(join(ctx.layout.store, 'images'), 0o700);
       await writeFileAtomic(file, `${JSON.stringify(image, null, 2)}\n`);
       return image;
     });

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { FileLock } from '../state/lock.js';
@@ -36,7 +36,7 @@ export function openRepository(ctx: Context, options: RepositoryOptions): Backup
 export async function openOrMakeRepository(ctx: Context, options: RepositoryOptions): Promise<BackupEngine> {
   const key = options.keyFile === undefined ? await makeKey(ctx) : keyOf(ctx, options);
   const engine = engineOf(ctx, options, key);
-  await mkdir(options.repo, { recursive: true, mode: 0o700 });
+  makeDirectories(options.repo, 0o700);
   if (!engine.isThere()) {
     await withRepositoryLock(ctx, options.repo, async () => {
       if (!engine.isThere()) await engine.create();
@@ -132,7 +132,7 @@ async function makeKey(ctx: Context): Promise<HostPath> {
   await ctx.store.prepare();
   await withLock(ctx, '_backup-key', async () => {
     if (existsSync(path)) return;
-    await mkdir(join(ctx.layout.root, '.backup'), { recursive: true, mode: 0o700 });
+    makeDirectories(join(ctx.layout.root, '.backup'), 0o700);
     await writeFileAtomic(path, `${randomBytes(KEY_BYTES).toString('base64url')}\n`);
     ctx.warn(
       `made the key ${path}: without it nobody can read the backups, not even you. Keep a copy of it elsewhere than on this host, and not beside the repository`,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectories } from '../base/directories.js';
 import { TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import type { HostPath } from '../base/paths.js';
@@ -108,7 +109,7 @@ export async function restorePath(
   const { id } = await findBackup(engine, name, options.repo, options.id);
   const inside = join('/', path).replace(/(.)\/$/, '$1');
   const doing = `restore ${inside} of ${name}`;
-  await mkdir(to, { recursive: true });
+  makeDirectories(to);
   await clearInterrupted(to);
   const temp = join(to, `${TEMP_PREFIX}${process.pid}`);
   await mkdir(temp, { mode: 0o700 });

@@ -1,5 +1,6 @@
 import { mkdir, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
@@ -44,7 +45,7 @@ export async function exportBundle(ctx: Context, name: string, directory: HostPa
       refuseVolatile(name, plan);
       const config = bundleText(plan);
       const rootfs = join(directory, 'rootfs');
-      await mkdir(directory, { recursive: true });
+      makeDirectories(directory);
       await mkdir(rootfs);
       undo.push('directory', () => rmdir(rootfs));
       await writeFile(join(directory, 'config.json'), config);

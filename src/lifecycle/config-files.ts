@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '../base/directories.js';
 import { isErrno } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import type { ConfigFile } from '../state/root.js';
@@ -22,7 +23,7 @@ export function writeConfig(
 ): void {
   for (const file of files) {
     const path = join(ctx.layout.containerDir(name), file.name);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(path), 0o700);
     write(path, file.text);
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, mkdirSync, openSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeDirectories } from '../base/directories.js';
 import { isErrno } from '../base/errors.js';
 import { addon } from '../supervisor/addon.js';
 
@@ -27,7 +28,7 @@ export class FileLock {
    * @throws AbortError, system errors of the lock directory.
    */
   static async acquire(path: string, options: LockOptions): Promise<FileLock | undefined> {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(path), 0o700);
     const deadline = Date.now() + options.timeoutMs;
     for (let waitMs = 2; ; waitMs = Math.min(waitMs * 2, 50)) {
       const lock = FileLock.tryAcquire(path);

@@ -1,6 +1,7 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { parseCidr } from '../base/ip.js';
 import type { StateLayout } from '../base/paths.js';
@@ -65,7 +66,7 @@ export class Networks {
 
   async write(record: NetworkRecord): Promise<void> {
     const file = this.layout.networkFile(record.name);
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(file), 0o700);
     await writeFileAtomic(file, `${JSON.stringify({ format: NETWORK_FORMAT, ...record }, null, 2)}\n`);
   }
 

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type AtomicWrites, syncDirectory, withWrites } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import { isUuid, RecordReader } from './record.js';
@@ -130,7 +131,7 @@ export class Snapshots {
   /** Gives the record to `write`. */
   put(write: (path: HostPath, text: string) => void, name: string, snapshot: Omit<Snapshot, 'format'>): void {
     checkSnapshotName(name);
-    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    makeDirectories(this.dir, 0o700);
     write(this.file(name), `${JSON.stringify({ format: SNAPSHOT_FORMAT, ...snapshot }, null, 2)}\n`);
   }
 

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
 import { randomHex } from '../base/random.js';
@@ -64,7 +65,7 @@ export class Store {
 
   /** Makes the state root and its lock directory, 0700: set-id files of guests lie there owned by 0. */
   async prepare(): Promise<void> {
-    await mkdir(dirname(this.layout.lockFile('x')), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(this.layout.lockFile('x')), 0o700);
     await chmod(this.layout.root, 0o700);
   }
 

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
@@ -77,13 +78,13 @@ export class Volumes {
   ): Promise<void> {
     const temp = this.tempDir(name);
     try {
-      await mkdir(temp, { recursive: true, mode: 0o700 });
+      makeDirectories(temp, 0o700);
       await tools.fill(join(temp, 'tree'));
       const text = JSON.stringify({ format: VOLUME_FORMAT, ...record }, null, 2);
       await writeFileAtomic(join(temp, 'volume.json'), `${text}\n`);
       fault('volume.filled');
       const parent = snapshot === undefined ? this.layout.volumesDir : join(this.dir(name), 'snapshots');
-      await mkdir(parent, { recursive: true, mode: 0o700 });
+      makeDirectories(parent, 0o700);
       await rename(temp, this.dir(name, snapshot));
       await syncDirectory(parent);
     } catch (error) {

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { makeDirectories } from '../base/directories.js';
 import { TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
@@ -53,7 +53,7 @@ export class LayerStore {
     pin: Pin,
     fill: (tree: HostPath, work: HostPath) => Promise<{ digest: string; note: LayerNote }>,
   ): Promise<string> {
-    await mkdir(this.layersDir, { recursive: true, mode: 0o700 });
+    makeDirectories(this.layersDir, 0o700);
     if (await this.isInterrupted()) await this.sweepUnused();
     // The lock says that this process lives; it is on a file beside the directory, so that a sweep can ask.
     const name = `${TEMP_PREFIX}${randomHex(6)}`;
@@ -83,7 +83,7 @@ export class LayerStore {
   async addEmpty(pin: Pin, make: (tree: HostPath) => Promise<void> = makeDirectory): Promise<string> {
     const id = randomHex(ID_LENGTH / 2);
     await pin.add(id);
-    mkdirSync(this.layout.layerDir(id), { recursive: true, mode: 0o700 });
+    makeDirectories(this.layout.layerDir(id), 0o700);
     await make(this.tree(id));
     return id;
   }

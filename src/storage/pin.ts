@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { makeDirectories } from '../base/directories.js';
 import { isErrno } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
 import { randomHex } from '../base/random.js';
@@ -21,7 +22,7 @@ export class Pin {
 
   /** @param container whose change it is; empty for none. */
   static async create(layout: StateLayout, tools: StorageTools, container: string): Promise<Pin> {
-    mkdirSync(layout.pinDir, { recursive: true, mode: 0o700 });
+    makeDirectories(layout.pinDir, 0o700);
     const name = randomHex(8);
     const lock = await tools.lock(lockOf(layout, name));
     const pin = new Pin(join(layout.pinDir, `${name}.json`), lock, container);
