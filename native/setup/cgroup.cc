@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "setup/device_policy.h"
+#include "setup/group_limits.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -159,7 +160,9 @@ void Cgroups::create() const {
     for (pid_t pid : {supervisor_, ::getpid()})
       write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(pid), "enter supervisor cgroup");
   }
-  if (c.driver == Driver::kV2) {
+  bool limits_v2 =
+      std::any_of(c.limits.begin(), c.limits.end(), [](const GroupLimit& l) { return l.v1.empty(); });
+  if (c.driver == Driver::kV2 || (c.driver == Driver::kHybrid && limits_v2)) {
     enable_controllers(c.unified_mount);
     for (size_t at = c.path.find('/', 1); at != std::string::npos; at = c.path.find('/', at + 1))
       enable_controllers(c.unified_mount + c.path.substr(0, at));
@@ -171,6 +174,8 @@ void Cgroups::create() const {
     // (kernel/bpf/cgroup.c).
     attach_device_policy(open_payload().get(), plan_.device_rules);
   }
+  for (const auto& limit : c.limits)
+    if (limit.v1.empty()) set_limit(limit, limit.base ? base_ : payload());
   hand_over_payload();
 }
 
@@ -187,6 +192,8 @@ std::vector<UniqueFd> Cgroups::create_v1() const {
           check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
       write_device_policy(dir.get(), plan_.device_rules);
     }
+    for (const auto& limit : plan_.cgroup.limits)
+      if (limit.v1 == plan_.cgroup.v1[i].mount) set_limit(limit, v1_[i]);
     std::string path = v1_[i] + "/tasks";
     tasks.emplace_back(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "enter cgroup v1", "open", path));
   }

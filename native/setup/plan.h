@@ -95,11 +95,21 @@ struct CgroupV1 {
   std::vector<std::string> controllers;
 };
 
+// A file of one of the container's groups.
+struct GroupLimit {
+  std::string key;    // of [Resources], for messages
+  std::string v1;     // mount point of the hierarchy; empty: v2
+  bool base = false;  // v2: BASE, beside other containers; else `payload`
+  std::string file, value;
+  std::string device;  // the number of its disk stands before the value; empty: none
+};
+
 struct CgroupPlan {
   enum class Driver { kSystemd, kV2, kHybrid } driver = Driver::kV2;
   std::string unified_mount;
   std::vector<CgroupV1> v1;
   std::string path;
+  std::vector<GroupLimit> limits;
 };
 
 struct FileEdit {

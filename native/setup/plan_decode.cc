@@ -1,5 +1,7 @@
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "setup/capabilities.h"
 #include "setup/json_reader.h"
 #include "setup/limits.h"
@@ -194,6 +196,22 @@ void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
   r.done();
 }
 
+GroupLimit decode_limit(JsonReader& r, const CgroupPlan& c) {
+  GroupLimit l;
+  l.key = r.get<std::string>("key");
+  if (r.has("v1")) l.v1 = r.get<std::string>("v1");
+  bool known = l.v1.empty() ||
+               std::any_of(c.v1.begin(), c.v1.end(), [&](const CgroupV1& h) { return h.mount == l.v1; });
+  if (!known) refuse("decode plan", r.where("v1"), "is not among the hierarchies");
+  if (r.has("base")) l.base = r.get<bool>("base");
+  l.file = r.get<std::string>("file");
+  if (l.file.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.MGB") != std::string::npos)
+    refuse("decode plan", r.where("file"), "\"" + l.file + "\" is not a file of a control group");
+  l.value = r.get<std::string>("value");
+  if (r.has("device")) l.device = r.get<std::string>("device");
+  return l;
+}
+
 void decode_cgroup(JsonReader r, CgroupPlan& c) {
   auto driver = r.word("driver", {"systemd", "v2", "hybrid"});
   c.driver = driver == "systemd"  ? CgroupPlan::Driver::kSystemd
@@ -206,6 +224,7 @@ void decode_cgroup(JsonReader r, CgroupPlan& c) {
   c.path = r.get<std::string>("path");
   if (c.path.empty() || c.path[0] != '/' || c.path.find("..") != std::string::npos)
     refuse("decode plan", r.where("path"), "is not a path below the hierarchy's root");
+  if (r.has("limits")) r.each("limits", [&](JsonReader& l) { c.limits.push_back(decode_limit(l, c)); });
   r.done();
 }
 

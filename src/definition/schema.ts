@@ -11,6 +11,7 @@ import {
 } from './mount-values.js';
 import { INTERFACE_KEYS, NETWORK_KEYS } from './network-keys.js';
 import { isInterfaceName } from './network-values.js';
+import { RESOURCE_KEYS } from './resource-keys.js';
 import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
 import { parseBoolean, parseChoice, parseDriver, parseInteger, parseNames, parsePool } from './values.js';
 
@@ -156,6 +157,7 @@ export const SCHEMA = {
   Exec: EXEC_KEYS,
   Files: files,
   Network: NETWORK_KEYS,
+  Resources: RESOURCE_KEYS,
   Start: start,
   Storage: storage,
   Snapshots: snapshots,
@@ -193,6 +195,8 @@ export const SECTION_HELP: Readonly<Record<keyof typeof SCHEMA, string>> = {
   Files: 'What the container sees besides its root file system.',
   Network:
     'What is said once for all interfaces. A container has loopback, and one interface for each [Network IF] section; tsct create writes one, eth0 on the network tsct0, unless it is told about another.',
+  Resources:
+    "How much of the host it may take. Limits are on control groups that nothing inside can write to. What this host's control groups cannot do is refused, never ignored.",
   Start: 'When the container starts, and starts again.',
   Storage: 'How the root file system is kept.',
   Snapshots:

@@ -40,6 +40,8 @@ export interface HostFacts {
   /** Logical CPUs that are online. */
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** Most tasks that the host can have: the lower of kernel.pid_max and kernel.threads-max. */
+  readonly tasksMax: number;
 }
 
 export interface CgroupLayout {

@@ -32,7 +32,13 @@ export function probeHost(): HostFacts {
     lsms: readSecurityModules(),
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
+    tasksMax: Math.min(readNumber('/proc/sys/kernel/pid_max'), readNumber('/proc/sys/kernel/threads-max')),
   };
+}
+
+/** Infinity where the host does not say. */
+function readNumber(path: string): number {
+  return Number(readOptional(path) ?? Number.POSITIVE_INFINITY);
 }
 
 /** sd_booted(3): the directory that systemd makes as PID 1. */

@@ -7,6 +7,7 @@ import { loadTexts } from '../definition/load.js';
 import { type ConfigText, findRow, parseDefinition } from '../definition/parse.js';
 import { scanLines } from '../definition/scan.js';
 import { settingName } from '../definition/schema.js';
+import { checkLimits } from './check-limits.js';
 import type { Context } from './context.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
@@ -127,7 +128,7 @@ async function change(ctx: Context, name: string, edit: (text: string) => string
     const before = await rawConfig(ctx, name);
     const after = edit(before);
     const dropIns = (await loadTexts(ctx.layout.containerDir(name))).slice(1);
-    parseDefinition([{ file, text: after }, ...dropIns]);
+    checkLimits(parseDefinition([{ file, text: after }, ...dropIns]));
     if (after !== before) await writeFileAtomic(file, after);
     return { pending: (await observe(ctx, name)).status !== undefined };
   });

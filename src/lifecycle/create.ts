@@ -10,6 +10,7 @@ import { type Parameters, readRecipe } from '../image/recipe.js';
 import { readTemplate } from '../image/template.js';
 import type { Pin } from '../storage/pin.js';
 import { warnOf } from './archive-warnings.js';
+import { checkLimits } from './check-limits.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
 import { type Created, makeContainer } from './make-container.js';
@@ -87,7 +88,7 @@ function startConfig(text: string, origin: string, set: readonly string[]): stri
   const head = `# ${origin} Settings: tsct.conf(5).\n${text === '' ? '' : `\n${text}`}`;
   const told = set.reduce((edited, word) => editText(edited, parseAssignment(word), '--set'), head);
   const config = saysNothingOfNetwork(told) ? editText(told, DEFAULT_INTERFACE, 'default') : told;
-  parseDefinition([{ file: 'config', text: config }]);
+  checkLimits(parseDefinition([{ file: 'config', text: config }]));
   return config;
 }
 

@@ -3,6 +3,7 @@ import { RUN_ROOT } from '../base/paths.js';
 import { buildDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
 import { type CgroupPlan, type LaunchPlan, OCI_VERSION, PLAN_FORMAT } from './launch-plan.js';
+import { buildLimits } from './limits.js';
 import { buildMounts, planVolume } from './mounts.js';
 import { buildNetwork } from './network.js';
 import type { OciLinux } from './oci.js';
@@ -37,7 +38,7 @@ const READONLY_PATHS = ['acpi', 'apm', 'asound', 'bus', 'fs', 'irq', 'scsi', 'sy
  * @throws TSCT_HOST_* (exit 5) for what this host cannot give, with the config's file and line where it has one.
  */
 export function buildPlan(input: PlanInput): LaunchPlan {
-  const { name, layout, definition, identity, root, facts } = input;
+  const { name, layout, definition, identity, root } = input;
   const { exec, files, start } = definition;
   const key = layout.key(name);
   const runHost = buildRunHost(input);
@@ -65,7 +66,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       containerDir: layout.containerDir(name),
       runDir: layout.runDir(name),
       rootfs,
-      cgroup: buildCgroup(facts.cgroup, key),
+      cgroup: buildCgroup(input, key),
       sys: { skeleton: ['block', 'bus', 'class', 'dev', 'devices', 'kernel'] },
       proc: { bootId: true, writableSys: ['net'] },
       runHost,
@@ -119,6 +120,8 @@ function buildLinux(input: PlanInput, key: string, capabilities: readonly string
   };
 }
 
-function buildCgroup(cgroup: PlanInput['facts']['cgroup'], key: string): CgroupPlan {
-  return { driver: cgroup.driver, unifiedMount: cgroup.unifiedMount, v1: cgroup.v1, path: `/tsct/${key}` };
+function buildCgroup({ definition, facts }: PlanInput, key: string): CgroupPlan {
+  const { driver, unifiedMount, v1 } = facts.cgroup;
+  const limits = buildLimits(definition, facts);
+  return { driver, unifiedMount, v1, path: `/tsct/${key}`, ...(limits.length > 0 ? { limits } : {}) };
 }

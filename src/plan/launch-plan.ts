@@ -99,6 +99,23 @@ export interface CgroupPlan {
   readonly v1: readonly { readonly mount: HostPath; readonly controllers: readonly string[] }[];
   /** Path below each mount, `/tsct/KEY`; systemd: ignored, the unit's own. */
   readonly path: string;
+  /** Written in this order, before anything of the guest runs. Nothing inside may write to these files. */
+  readonly limits?: readonly LimitPlan[];
+}
+
+/** A file of one of the container's control groups. */
+export interface LimitPlan {
+  /** Of [Resources], for messages: `MemoryMax`. */
+  readonly key: string;
+  /** Where the hierarchy of v1 is mounted. Absent: it is v2's. */
+  readonly v1?: HostPath;
+  /** v2: of the group that stands beside other containers'. Absent: of the guest's, `payload`. */
+  readonly base?: true;
+  /** `memory.max`. */
+  readonly file: string;
+  readonly value: string;
+  /** A block device or anything on it: the number of its whole disk stands before the value. */
+  readonly device?: HostPath;
 }
 
 /** For the mount of type sysfs: native builds the skeleton there instead; runc mounts the whole, read-only. */

@@ -10,6 +10,17 @@ interface Rule {
 /** What to do about it; the first rule that matches step and errno counts. */
 export const HINTS: readonly Rule[] = [
   {
+    step: /^set group limit/,
+    errno: ['ENOENT', 'EOPNOTSUPP', 'ENODEV'],
+    exitCode: ExitCode.HostLacks,
+    hint: "this host's kernel has no such limit, or nothing to set it on: tsct config unset NAME Resources.KEY",
+  },
+  {
+    step: /^set group limit/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel does not take the value: tsct config set NAME Resources.KEY=VALUE',
+  },
+  {
     step: /^(find|exec)\b.*init|^exec/,
     errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',

@@ -36,6 +36,7 @@ export const SAMPLE_FACTS: HostFacts = {
   lsms: ['capability'],
   cpus: 2,
   memoryBytes: 24 * 1024 ** 3,
+  tasksMax: 32_768,
 };
 
 /** A systemd host on pure cgroup v2. */

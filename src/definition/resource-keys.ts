@@ -1,0 +1,72 @@
+import { badValue, parseDurationUs } from '../base/units.js';
+import { list, one } from './key-row.js';
+import {
+  parseCpuWeight,
+  parseDeviceRate,
+  parseMemoryLimit,
+  parseQuota,
+  parseTasks,
+} from './resource-values.js';
+import { parseCpus } from './values.js';
+
+const PERIOD_MIN_US = 1000;
+const PERIOD_MAX_US = 1_000_000;
+
+/** cpu.max takes 1 ms to 1 s (cgroup-v2.rst). */
+function parsePeriod(text: string): number {
+  const us = parseDurationUs(text);
+  if (us < PERIOD_MIN_US || us > PERIOD_MAX_US) throw badValue(`"${text}" is not from 1ms to 1s`);
+  return us;
+}
+
+const memory = { syntax: 'SIZE|PERCENT|infinity', unit: 'bytes' };
+const rate = (what: string) => ({
+  syntax: 'PATH BYTES',
+  unit: 'bytes per second',
+  help: `${what} per second, K, M and G base 1000, for the disk that PATH is (a block device) or lies on. On cgroup v1 only what goes around the page cache is held back.`,
+});
+const iops = (what: string) => ({
+  syntax: 'PATH COUNT',
+  help: `${what} operations per second, for the disk that PATH is or lies on; see IOReadBandwidthMax=.`,
+});
+
+/** systemd.resource-control(5), where a control group of a container has it. */
+export const RESOURCE_KEYS = {
+  CPUWeight: one('cpuWeight', parseCpuWeight, {
+    syntax: '1...10000|idle',
+    help: 'Share of the CPUs beside other containers when all want them; 100 is the usual. idle: only what nobody else wants.',
+  }),
+  CPUQuota: one('cpuQuota', parseQuota, {
+    syntax: 'PERCENT',
+    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half.',
+  }),
+  CPUQuotaPeriodSec: one('cpuQuotaPeriodUs', parsePeriod, {
+    syntax: '1ms...1s',
+    unit: 'seconds',
+    help: 'Over which time CPUQuota= is measured; not set: 100ms. Shorter ones cost more and wait less.',
+  }),
+  AllowedCPUs: list('allowedCpus', parseCpus, {
+    syntax: 'CPU...',
+    help: 'CPUs that it may run on, such as 0-3,8. Unlike Exec.CPUAffinity= nothing inside can change that.',
+  }),
+  AllowedMemoryNodes: list('allowedMemoryNodes', parseCpus, {
+    syntax: 'NODE...',
+    help: 'NUMA nodes that its memory comes from, such as 0-1.',
+  }),
+  MemoryHigh: one('memoryHigh', parseMemoryLimit, {
+    ...memory,
+    help: 'Above that it is slowed down and its memory taken back. cgroup v2 only.',
+  }),
+  MemoryMax: one('memoryMax', parseMemoryLimit, {
+    ...memory,
+    help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel.",
+  }),
+  TasksMax: one('tasksMax', parseTasks, {
+    syntax: 'COUNT|PERCENT|infinity',
+    help: "Most processes and threads: what ends a fork bomb. A percentage is of the host's.",
+  }),
+  IOReadBandwidthMax: list('ioReadBandwidthMax', parseDeviceRate, rate('Most bytes read')),
+  IOWriteBandwidthMax: list('ioWriteBandwidthMax', parseDeviceRate, rate('Most bytes written')),
+  IOReadIOPSMax: list('ioReadIopsMax', parseDeviceRate, iops('Most read')),
+  IOWriteIOPSMax: list('ioWriteIopsMax', parseDeviceRate, iops('Most write')),
+};

@@ -1,0 +1,71 @@
+import { badValue, parsePercent, parseSizeBytes } from '../base/units.js';
+import { parsePath } from './values.js';
+
+/** As much as was said, a part of what the host has, or no limit. */
+export type Amount = { readonly count: number } | { readonly fraction: number } | 'infinity';
+
+function parseFraction(text: string): number {
+  const fraction = parsePercent(text);
+  if (fraction <= 0 || fraction > 1) throw badValue(`"${text}" is not a part of the host's: 1% to 100%`);
+  return fraction;
+}
+
+/** Less is no room for an init and what it starts. */
+const MEMORY_MIN = 1 << 20;
+
+/** `512M`, `20%` of the host's, `infinity`. */
+export function parseMemoryLimit(text: string): Amount {
+  if (text === 'infinity') return text;
+  if (text.endsWith('%')) return { fraction: parseFraction(text) };
+  const count = parseSizeBytes(text);
+  if (count < MEMORY_MIN) throw badValue(`"${text}" is less than 1M: nothing could run`);
+  return { count };
+}
+
+/** The kernel's own largest number of processes (PID_MAX_LIMIT, linux/threads.h). */
+const TASKS_LIMIT = 4 * 1024 * 1024;
+
+export function parseTasks(text: string): Amount {
+  if (text === 'infinity') return text;
+  if (text.endsWith('%')) return { fraction: parseFraction(text) };
+  if (!/^\d{1,7}$/.test(text) || Number(text) < 1 || Number(text) > TASKS_LIMIT)
+    throw badValue(`"${text}" is not a number of tasks from 1 to ${TASKS_LIMIT}, a percentage or infinity`);
+  return { count: Number(text) };
+}
+
+/** systemd's: 1 to 10000, 100 the usual. */
+function parseWeight(text: string): number {
+  const weight = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (weight < 1 || weight > 10000) throw badValue(`"${text}" is not a weight from 1 to 10000`);
+  return weight;
+}
+
+/** `idle`: only what nobody else wants. */
+export function parseCpuWeight(text: string): number | 'idle' {
+  return text === 'idle' ? text : parseWeight(text);
+}
+
+/** Of one CPU: `150%` is one and a half. The kernel gives no less than 1 ms a period. */
+export function parseQuota(text: string): number {
+  const cpus = parsePercent(text);
+  if (cpus < 0.01 || cpus > 1024) throw badValue(`"${text}" is not a share of CPUs from 1% to 102400%`);
+  return cpus;
+}
+
+/** A limit for the disk that a path is on. */
+export interface DeviceLimit {
+  /** A block device, or any file: the disk that it is on. */
+  readonly path: string;
+  readonly value: number;
+}
+
+const DECIMAL: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+
+/** `/dev/sda 5M`; base 1000, as disks are measured (systemd.resource-control(5)). */
+export function parseDeviceRate(text: string): readonly DeviceLimit[] {
+  const [, path = '', digits = '', unit = ''] = /^(\S+)\s+(\d{1,12})([KMGT]?)$/.exec(text) ?? [];
+  const value = Number(digits) * (DECIMAL[unit] ?? Number.NaN);
+  if (path === '' || value < 1 || !Number.isSafeInteger(value))
+    throw badValue(`"${text}" is not a path and a rate, such as "/var/lib/tsct 5M"`);
+  return [{ path: parsePath(path), value }];
+}

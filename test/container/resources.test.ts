@@ -1,0 +1,245 @@
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { type LoopFilesystem, loopFilesystem } from '../support/loopfs.js';
+import { noRoot, type Reason, testNeeding } from '../support/requires.js';
+import { until, useRoot } from '../support/temp-root.js';
+
+// Each limit is run into from inside. The same tests on hosts of control groups v1 and v2.
+const it = testNeeding(noRoot());
+const root = useRoot();
+const MIB = 1024 * 1024;
+
+async function start(name: string, ...settings: string[]): Promise<void> {
+  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
+  await root.ok(['create', name, '--template', 'busybox', ...words]);
+  await root.ok(['start', name]);
+}
+
+const cpuSeconds = async (name: string) =>
+  (await root.ok(['info', name, '--json'])).json<{ cpu: number }>().cpu;
+
+/** CPU seconds that each takes of one that runs for `seconds`. */
+async function shares(seconds: number, ...names: string[]): Promise<number[]> {
+  for (const name of names) await root.sh(name, '(while :; do :; done) >/dev/null 2>&1 & echo $! >/burner');
+  const before = await Promise.all(names.map(cpuSeconds));
+  const since = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const after = await Promise.all(names.map(cpuSeconds));
+  const elapsed = (performance.now() - since) / 1000;
+  for (const name of names) await root.sh(name, 'kill $(cat /burner)');
+  return after.map((one, i) => (one - (before[i] ?? 0)) / elapsed);
+}
+
+const isV1 = async () => (await execa('findmnt', ['-t', 'cgroup'], { reject: false })).exitCode === 0;
+const v1 = await isV1();
+const needsV2: Reason = v1 ? 'needs control groups of version 2' : undefined;
+
+describe('memory', () => {
+  it('MemoryMax: who takes more is killed, the container goes on, the host is told how much it is', async () => {
+    await start('small', 'Resources.MemoryMax=48M');
+    const taken = await root.run([
+      'exec',
+      'small',
+      '-T',
+      '--',
+      'dd',
+      'if=/dev/zero',
+      'of=/dev/shm/x',
+      'bs=1M',
+      'count=100',
+    ]);
+    expect(taken.exitCode).toBe(137);
+    expect(await root.sh('small', 'rm -f /dev/shm/x; echo alive')).toBe('alive');
+    await root.sh('small', 'dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null');
+  });
+
+  it('MemoryMax: a percentage is of the host, and root inside cannot raise it', async () => {
+    await start('part', 'Resources.MemoryMax=1%');
+    const seen = await root.run([
+      'exec',
+      'part',
+      '-T',
+      '--',
+      'sh',
+      '-c',
+      'for f in $(find /sys/fs/cgroup -name "memory.*max*" -o -name "memory.*limit*"); do echo max >$f; done; dd if=/dev/zero of=/dev/shm/x bs=1M count=8000',
+    ]);
+    expect(seen.exitCode).toBe(137);
+  });
+
+  testNeeding(needsV2)('MemoryHigh: memory is taken back above it', async () => {
+    await start('slow', 'Resources.MemoryHigh=32M');
+    await root.sh('slow', 'dd if=/dev/zero of=/file bs=1M count=100 2>/dev/null');
+    const { memory } = (await root.ok(['info', 'slow', '--json'])).json<{ memory: number }>();
+    expect(memory).toBeLessThan(40 * MIB);
+  });
+
+  it('MemoryHigh is refused where there is none, when it is set', async () => {
+    await root.ok(['create', 'old', '--template', 'busybox']);
+    const { exitCode, stderr } = await root.run(['config', 'set', 'old', 'Resources.MemoryHigh=32M']);
+    expect(exitCode, stderr).toBe(v1 ? 5 : 0);
+    if (v1) expect(stderr).toMatch(/config:\d+: MemoryHigh=: control groups of version 1 have no such limit/);
+  });
+});
+
+it('TasksMax ends a fork bomb, and the host stays itself', async () => {
+  await start('bomb', 'Resources.TasksMax=40');
+  const said = await root.run([
+    'exec',
+    'bomb',
+    '-T',
+    '--',
+    'sh',
+    '-c',
+    'for i in $(seq 100); do sleep 300 >/dev/null 2>&1 & done',
+  ]);
+  expect(said.stderr).toMatch(/fork|Resource temporarily unavailable/);
+  const { tasks } = (await root.ok(['info', 'bomb', '--json'])).json<{ tasks: number }>();
+  expect(tasks).toBeLessThanOrEqual(40);
+  await root.ok(['stop', 'bomb']);
+});
+
+describe('CPU', () => {
+  it('CPUQuota: no more than that much of one', async () => {
+    await start('quarter', 'Resources.CPUQuota=25%', 'Resources.CPUQuotaPeriodSec=20ms');
+    const [share = 0] = await shares(3, 'quarter');
+    expect(share).toBeGreaterThan(0.15);
+    expect(share).toBeLessThan(0.275);
+  });
+
+  it('CPUWeight: what two that want the same CPU get of it', async () => {
+    await start('light', 'Resources.CPUWeight=100', 'Resources.AllowedCPUs=0');
+    await start('heavy', 'Resources.CPUWeight=400', 'Resources.AllowedCPUs=0');
+    const [light = 0, heavy = 0] = await shares(4, 'light', 'heavy');
+    expect(heavy / light).toBeGreaterThan(3.2);
+    expect(heavy / light).toBeLessThan(4.8);
+  });
+
+  it('CPUWeight=idle: nothing beside one that works', async () => {
+    await start('idle', 'Resources.CPUWeight=idle', 'Resources.AllowedCPUs=0');
+    await start('busy', 'Resources.AllowedCPUs=0');
+    const [idle = 0, busy = 0] = await shares(3, 'idle', 'busy');
+    expect(idle).toBeLessThan(busy / 10);
+  });
+
+  it('AllowedCPUs: the others are not there, whatever root inside asks for', async () => {
+    await start('pinned', 'Resources.AllowedCPUs=1');
+    expect(await root.sh('pinned', 'nproc')).toBe('1');
+    expect((await root.run(['exec', 'pinned', '-T', '--', 'taskset', '-p', '1', '1'])).exitCode).not.toBe(0);
+    expect(await root.sh('pinned', 'grep Cpus_allowed_list /proc/1/status')).toMatch(/\s1$/);
+  });
+
+  it('AllowedMemoryNodes: only those', async () => {
+    await start('node', 'Resources.AllowedMemoryNodes=0');
+    expect(await root.sh('node', 'grep Mems_allowed_list /proc/1/status')).toMatch(/\s0$/);
+  });
+});
+
+describe('disks', () => {
+  let disk: LoopFilesystem;
+  beforeAll(async () => {
+    disk = await loopFilesystem('ext4', 64 * MIB);
+    await execa('dd', ['if=/dev/urandom', `of=${disk.path}/data`, 'bs=1M', 'count=16', 'oflag=direct']);
+    await execa('chmod', ['a+rw', `${disk.path}/data`]);
+  });
+  afterAll(() => disk.dispose());
+
+  const seconds = async (name: string, words: string) => {
+    const said = await root.sh(
+      name,
+      `cd /disk; s=$(cut -d' ' -f1 /proc/uptime); dd ${words} 2>/dev/null; echo $s $(cut -d' ' -f1 /proc/uptime)`,
+    );
+    const [from = 0, to = 0] = said.split(' ').map(Number);
+    return to - from;
+  };
+
+  it('IOReadBandwidthMax and IOWriteBandwidthMax: of the disk that a path lies on', async () => {
+    await start(
+      'slow',
+      `Files.Bind=${disk.path}:/disk:noidmap`,
+      `Resources.IOReadBandwidthMax=${disk.path} 4M`,
+      `Resources.IOWriteBandwidthMax=${disk.path} 2M`,
+    );
+    const read = await seconds('slow', 'if=data of=/dev/null bs=1M count=12 iflag=direct');
+    expect(read).toBeGreaterThan(12 / 4 - 0.5);
+    expect(read).toBeLessThan(12 / 4 + 1.5);
+    const write = await seconds('slow', 'if=/dev/zero of=data bs=1M count=6 oflag=direct conv=notrunc');
+    expect(write).toBeGreaterThan(6 / 2 - 0.6);
+  });
+
+  it('IOReadIOPSMax and IOWriteIOPSMax', async () => {
+    await start(
+      'few',
+      `Files.Bind=${disk.path}:/disk:noidmap`,
+      `Resources.IOReadIOPSMax=${disk.path} 100`,
+      `Resources.IOWriteIOPSMax=${disk.path} 50`,
+    );
+    expect(await seconds('few', 'if=data of=/dev/null bs=4k count=300 iflag=direct')).toBeGreaterThan(2.4);
+    expect(
+      await seconds('few', 'if=/dev/zero of=data bs=4k count=150 oflag=direct conv=notrunc'),
+    ).toBeGreaterThan(2.4);
+  });
+
+  it('without them the same is done at once', async () => {
+    await start('free', `Files.Bind=${disk.path}:/disk:noidmap`);
+    expect(await seconds('free', 'if=data of=/dev/null bs=1M count=12 iflag=direct')).toBeLessThan(1.5);
+  });
+});
+
+describe('what is refused, when it is set', () => {
+  beforeAll(() => root.ok(['create', 'box', '--template', 'busybox']));
+  for (const [setting, exitCode, why] of [
+    ['MemoryMax=-1', 2, /is not a size/],
+    ['MemoryMax=12Q', 2, /is not a size/],
+    ['MemoryMax=99999999999999999999', 2, /is not a size/],
+    ['MemoryMax=0', 2, /less than 1M/],
+    ['MemoryMax=101%', 2, /not a part of the host's/],
+    ['MemoryMax=900T', 5, /more than the host has/],
+    ['TasksMax=0', 2, /number of tasks/],
+    ['TasksMax=1e3', 2, /number of tasks/],
+    ['CPUWeight=0', 2, /weight from 1 to 10000/],
+    ['CPUWeight=10001', 2, /weight from 1 to 10000/],
+    ['CPUQuota=50', 2, /percentage/],
+    ['CPUQuota=0%', 2, /share of CPUs/],
+    ['CPUQuotaPeriodSec=10s', 2, /1ms to 1s/],
+    ['CPUQuotaPeriodSec=10ms', 5, /does nothing without CPUQuota=/],
+    ['AllowedCPUs=999', 5, /the host has no CPU 999/],
+    ['AllowedCPUs=1-0', 2, /not a CPU or a range/],
+    ['IOReadBandwidthMax=5M', 2, /not a path and a rate/],
+    ['IOReadBandwidthMax=/dev/sda -5', 2, /not a path and a rate/],
+  ] as const) {
+    it(setting, async () => {
+      const result = await root.run(['config', 'set', 'box', `Resources.${setting}`]);
+      expect(result.stderr).toMatch(why);
+      expect(result.exitCode).toBe(exitCode);
+      expect((await root.ok(['config', 'show', 'box'])).stdout).not.toContain('Resources');
+    });
+  }
+
+  it('a path on no disk, at the start', async () => {
+    await root.ok(['config', 'set', 'box', 'Resources.IOReadBandwidthMax=/proc 5M']);
+    const { exitCode, stderr } = await root.run(['start', 'box']);
+    expect(stderr).toMatch(/IOReadBandwidthMax=.*no block device/);
+    expect(exitCode).toBe(5);
+    await root.ok(['config', 'set', 'box', 'Resources.IOReadBandwidthMax=/no/such/disk 5M']);
+    expect((await root.run(['start', 'box'])).stderr).toMatch(/\/no\/such\/disk.*no such file/);
+    await root.ok(['config', 'unset', 'box', 'Resources.IOReadBandwidthMax']);
+  });
+});
+
+it('limits come back with a reboot from inside', async () => {
+  await start('again', 'Resources.TasksMax=30');
+  const boots = async () => (await root.ok(['info', 'again', '--json'])).json<{ boots: number }>().boots;
+  await root.sh('again', 'reboot');
+  await until('it is up again', async () => (await boots()) === 2);
+  const said = await root.run([
+    'exec',
+    'again',
+    '-T',
+    '--',
+    'sh',
+    '-c',
+    'for i in $(seq 100); do sleep 300 >/dev/null 2>&1 & done',
+  ]);
+  expect(said.stderr).toMatch(/fork|Resource temporarily unavailable/);
+});
