@@ -8,7 +8,20 @@ const NETWORK_ONLY = ['Port', 'Priority', 'Isolated', 'Allow', 'Deny'];
 
 /** What is wrong with interfaces that no single line tells: each with the line that says it last. */
 export function interfaceErrors(definition: ContainerDefinition): TsctError[] {
-  return definition.interfaces.flatMap((of) => errorsOf(definition, of));
+  return [...namespaceErrors(definition), ...definition.interfaces.flatMap((of) => errorsOf(definition, of))];
+}
+
+/** In somebody else's network there is nothing of one's own. */
+function namespaceErrors({ network, interfaces, origins }: ContainerDefinition): TsctError[] {
+  const place = origins.get(settingName('Network', 'Namespace'))?.at(-1);
+  if (network.namespace.whose === 'own' || place === undefined) return [];
+  const [first] = interfaces;
+  const clash = network.private ? 'Private=yes' : first ? `[Network ${first.name}]` : undefined;
+  if (clash === undefined) return [];
+  const why = `Namespace=: the network is ${place.text}, and there is ${clash}`;
+  return [
+    configError('TSCT_CONFIG_VALUE', place, why, { hint: 'take one of the two out: tsct config edit NAME' }),
+  ];
 }
 
 function errorsOf(definition: ContainerDefinition, of: InterfaceDefinition): TsctError[] {

@@ -7,6 +7,7 @@ import {
   parseLinkName,
   parseMac,
   parseNetworkName,
+  parseNetworkNamespace,
   parsePort,
   parseStaticAddress,
 } from './network-values.js';
@@ -21,6 +22,10 @@ export const NETWORK_KEYS = {
   Private: oneOr('private', parseBoolean, 'no', {
     syntax: 'BOOL',
     help: 'No interface but loopback, whatever [Network IF] sections there are.',
+  }),
+  Namespace: oneOr('namespace', parseNetworkNamespace, 'own', {
+    syntax: 'own|host|container:NAME|NAME|PATH',
+    help: "Whose network it is in; with any but own there are no [Network IF] sections. host: the host's, with all of its links and addresses, over which root inside has no power: it can neither change them nor catch packets, nor take ports below 1024; but it reaches what the host offers on 127.0.0.1, and its abstract Unix sockets, some of which trust whoever gets there. container:NAME: that of another container, which has to run; when that is started again, this one has to be, too. NAME: one of ip-netns(8), PATH: any, such as /proc/1234/ns/net.",
   }),
 };
 

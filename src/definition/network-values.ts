@@ -1,5 +1,6 @@
 import { type Cidr, type IpAddress, parseCidr, parseIp } from '../base/ip.js';
 import { badValue } from '../base/units.js';
+import { parsePath } from './values.js';
 
 /** IFNAMSIZ is 16 with the NUL (if.h). */
 const LINK_NAME_LENGTH_MAX = 15;
@@ -24,6 +25,26 @@ export function parseNetworkName(text: string): string {
   if (isNetworkName(text)) return text;
   throw badValue(
     `"${text}" is not the name of a network: 1 to 15 lower case letters, digits and dashes, beginning with a letter`,
+  );
+}
+
+/** Whose network namespace a container is in. */
+export type NetworkNamespace =
+  | { readonly whose: 'own' | 'host' }
+  | { readonly whose: 'container'; readonly name: string }
+  /** `name`: of ip-netns(8). */
+  | { readonly whose: 'file'; readonly path: string; readonly name?: string };
+
+/** `own`, `host`, `container:NAME`, a name of ip-netns(8), or the path of a namespace. */
+export function parseNetworkNamespace(text: string): NetworkNamespace {
+  if (text === 'own' || text === 'host') return { whose: text };
+  if (text.startsWith('/')) return { whose: 'file', path: parsePath(text) };
+  const [, container, name] =
+    /^(?:container:([A-Za-z0-9][A-Za-z0-9.-]*)|([A-Za-z0-9_][\w.-]*))$/.exec(text) ?? [];
+  if (container !== undefined) return { whose: 'container', name: container };
+  if (name !== undefined) return { whose: 'file', path: `/run/netns/${name}`, name };
+  throw badValue(
+    `"${text}" is neither own, host, container:NAME, nor the name or path of a network namespace`,
   );
 }
 

@@ -6,14 +6,44 @@ import { findProgram } from './tool-checks.js';
 const SYSTEM_PATH = ':/usr/sbin:/sbin';
 const WITHOUT = 'only containers with Network.Private=yes start';
 
-/** Tried in a network namespace that is gone with the process: nothing of it is left on the host. */
-const TRIES: readonly {
+interface Try {
   readonly name: string;
   readonly script: string;
   readonly fix: string;
-  /** What does not work without. */
+  /** What does not work without it; absent: every network. */
   readonly without?: string;
-}[] = [
+}
+
+/** One for each kind of interface but bridge, which is what the tries before them are about. */
+const KINDS: readonly Try[] = [
+  {
+    name: 'routed',
+    script:
+      "ip link add name probe0 type veth peer name probe1 && nft 'add table netdev probe; add chain netdev probe in { type filter hook ingress device probe0 priority 0; }'",
+    fix: 'boot a kernel with CONFIG_NF_TABLES_NETDEV and CONFIG_NETFILTER_INGRESS',
+  },
+  ...(['macvlan', 'ipvlan'] as const).map((name) => ({
+    name,
+    script: `ip link add name probe0 type veth peer name probe1 && ip link add link probe0 name probe2 type ${name}`,
+    fix: `modprobe ${name}`,
+  })),
+  {
+    name: 'vlan',
+    script:
+      'ip link add name probe0 type veth peer name probe1 && ip link add link probe0 name probe2 type vlan id 2',
+    fix: 'modprobe 8021q',
+  },
+  {
+    // Into the namespace of the shell above, which is the one made for the try.
+    name: 'physical',
+    script:
+      "here=$$; unshare --net sh -c 'ip link add name probe0 type veth peer name probe1 && ip link set dev probe0 netns '$here && ip link show dev probe0",
+    fix: 'boot a kernel with CONFIG_NET_NS=y',
+  },
+].map((one) => ({ ...one, without: `no interface of Kind=${one.name}` }));
+
+/** Tried in a network namespace that is gone with the process: nothing of it is left on the host. */
+const TRIES: readonly Try[] = [
   { name: 'bridge', script: 'ip link add name probe0 type bridge', fix: 'modprobe bridge' },
   { name: 'veth', script: 'ip link add name probe0 type veth peer name probe1', fix: 'modprobe veth' },
   {
@@ -58,7 +88,7 @@ export async function judgeNetwork(path: string, isRoot: boolean): Promise<reado
   });
   lines.push(judgeNames());
   if (!isRoot) return lines;
-  return [...lines, ...(await Promise.all(TRIES.map(tryOut)))];
+  return [...lines, ...(await Promise.all([...TRIES, ...KINDS].map(tryOut)))];
 }
 
 /** While it runs; it answers by D-Bus and by this. */
@@ -74,7 +104,7 @@ function judgeNames(): CheckLine {
   });
 }
 
-async function tryOut({ name, script, fix, without = WITHOUT }: (typeof TRIES)[number]): Promise<CheckLine> {
+async function tryOut({ name, script, fix, without = WITHOUT }: Try): Promise<CheckLine> {
   try {
     await run('unshare', ['--net', 'sh', '-c', script], {
       doing: `try ${name}`,

@@ -65,7 +65,8 @@ export async function allotInterfaces(
 
 /** Those that a container gets: none where it is private. */
 export function interfacesOf(definition: ContainerDefinition): readonly InterfaceDefinition[] {
-  return definition.network.private ? [] : definition.interfaces;
+  const { network, interfaces } = definition;
+  return network.private || network.namespace.whose !== 'own' ? [] : interfaces;
 }
 
 function macOf(of: InterfaceDefinition, identity: Identity): string {

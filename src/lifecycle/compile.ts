@@ -17,6 +17,7 @@ import type { Root } from '../state/root.js';
 import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
 import { allotInterfaces } from './allot-interfaces.js';
 import type { Context } from './context.js';
+import { readJoinedResolvConf } from './joined-network.js';
 import { needNetworkPrograms } from './network-programs.js';
 import { presentTrees } from './present-trees.js';
 
@@ -55,6 +56,9 @@ export async function compile(
         });
   const credentials = await readCredentials(definition);
   await presentTrees(ctx, current);
+  const resolvConf = await readJoinedResolvConf(definition, async (other) => {
+    return (await readCompiled(ctx, other))?.plan;
+  });
   const plan = buildPlan({
     name,
     layout: ctx.layout,
@@ -68,6 +72,7 @@ export async function compile(
     },
     networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity),
     linkMacs: linkMacsOf(definition),
+    ...(resolvConf === undefined ? {} : { joinedResolvConf: resolvConf }),
     writesTo,
     facts: probeHost(),
     credentials,

@@ -9,6 +9,7 @@ import { compile, keepCompiled } from './compile.js';
 import { consoleTail } from './console-log.js';
 import type { Context } from './context.js';
 import { clearRunLayer, isEphemeral, throwAwayTo } from './ephemeral.js';
+import { needJoined } from './joined-network.js';
 import { readLastExit } from './last-exit.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
@@ -71,7 +72,9 @@ async function startLocked(
   if (observed.debris) await tearDown(ctx, name);
   await clearRunLayer(ctx, name);
   const compiled = await compile(ctx, name, ephemeral ? throwAwayTo(ctx) : 'config');
-  await needVolumes(ctx, parseDefinition(compiled.config));
+  const definition = parseDefinition(compiled.config);
+  await needJoined(ctx, name, definition);
+  await needVolumes(ctx, definition);
   await refusePublished(ctx, name, compiled.plan);
   await refuseTakenLinks(ctx, name, compiled.plan);
   await keepCompiled(ctx, name, compiled);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { RUN_ROOT } from '../base/paths.js';
 import { buildDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
+import { joinedNamespace, namespacesOf } from './joined-network.js';
 import { type CgroupPlan, type LaunchPlan, OCI_VERSION, PLAN_FORMAT } from './launch-plan.js';
 import { buildLimits } from './limits.js';
 import { buildMounts, planVolume } from './mounts.js';
@@ -68,7 +69,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       rootfs,
       cgroup: buildCgroup(input, key),
       sys: { skeleton: ['block', 'bus', 'class', 'dev', 'devices', 'kernel'] },
-      proc: { bootId: true, writableSys: ['net'] },
+      proc: { bootId: true, writableSys: joinedNamespace(input) ? [] : ['net'] },
       runHost,
       mounts: extras,
       files: integration.files,
@@ -104,7 +105,7 @@ function buildLinux(input: PlanInput, key: string, capabilities: readonly string
   const devices = buildDevices(facts.devices);
   const { personality } = definition.exec;
   return {
-    namespaces: ['user', 'pid', 'mount', 'uts', 'ipc', 'network', 'cgroup'].map((type) => ({ type })),
+    namespaces: namespacesOf(joinedNamespace(input)),
     uidMappings: mapping,
     gidMappings: mapping,
     devices: devices.nodes,

@@ -1,5 +1,6 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostFacts } from '../host/facts.js';
+import { joinedResolvConf } from './joined-network.js';
 import type { FileEdit, RunHostPlan } from './launch-plan.js';
 import { planBind } from './mounts.js';
 import { resolvConfText } from './network.js';
@@ -33,8 +34,8 @@ function resolvConf(input: PlanInput): Integration {
   const mode = definition.exec.resolvConf;
   if (mode === 'off') return NOTHING;
   if (mode === 'auto') {
-    // The host's resolver is of no help to a container with a network of its own.
-    const content = resolvConfText(input);
+    // The host's resolver is of no help to a container with a network of its own, and all there is to one in the host's.
+    const content = joinedResolvConf(input) ?? resolvConfText(input);
     if (content === '' || definition.files.readOnly) return NOTHING;
     return { files: [{ op: 'write', path: RESOLV_CONF, content, mode: 0o644, when: 'plain' }], binds: [] };
   }

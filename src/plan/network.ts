@@ -10,6 +10,7 @@ import { networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.
 import { gatewayOf } from '../network/subnet.js';
 import { fencesOf, limitsOf } from './fences.js';
 import { addressesInside, ownWays, planOfKind, type Way } from './interface-kinds.js';
+import { joinedNamespace } from './joined-network.js';
 import type { InterfacePlan, NetworkPlan, NetworkUse } from './network-plan.js';
 import type { PlanInput, PlanNetwork } from './plan-input.js';
 
@@ -24,6 +25,8 @@ interface Connected {
 
 /** Undefined: only loopback. @throws TSCT_CONFIG_VALUE for a gateway that cannot be reached. */
 export function buildNetwork(input: PlanInput): NetworkPlan | undefined {
+  const joins = joinedNamespace(input);
+  if (joins) return { networks: [], interfaces: [], joins };
   const connected = connect(input);
   if (connected.length === 0) return undefined;
   const networks = input.networks.filter((network) => connected.some((one) => one.network === network));

@@ -48,8 +48,14 @@ export interface OciDevice {
   readonly gid: number;
 }
 
+export interface OciNamespace {
+  readonly type: string;
+  /** One that is there, to be joined. */
+  readonly path?: string;
+}
+
 export interface OciLinux {
-  readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+  readonly namespaces: readonly OciNamespace[];
   readonly uidMappings: readonly IdMapping[];
   readonly gidMappings: readonly IdMapping[];
   readonly devices: readonly OciDevice[];

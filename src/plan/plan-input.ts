@@ -11,6 +11,8 @@ export interface PlanInput {
   readonly root: PlanRoot;
   /** Those of tsct that its identity has addresses on. */
   readonly networks: readonly PlanNetwork[];
+  /** For Namespace=: what resolv.conf(5) says in the namespace that is joined; absent: what the host's does. */
+  readonly joinedResolvConf?: string;
   /** MAC addresses of links of the host that are to be given to it. */
   readonly linkMacs?: Readonly<Record<string, string>>;
   /** Absent: `config`. */

@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
-import { noRoot, testNeeding } from '../support/requires.js';
+import { noLinkKind, noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
 const it = testNeeding(noRoot());
@@ -271,4 +271,77 @@ describe('physical', () => {
     expect(lost.exitCode).toBe(4);
     expect(lost.stderr).toContain('give link nowhere0: there is no such link');
   });
+});
+
+describe('ipvlan', () => {
+  const missing = noLinkKind('ipvlan');
+  testNeeding(noRoot(), missing)(
+    'has the MAC address of its link, and what its mode says of the way out',
+    async () => {
+      for (const mode of ['l2', 'l3', 'l3s']) {
+        const settings = eth0('Kind=ipvlan', `Link=${LAN}`, `Mode=${mode}`, 'Address=198.51.100.20/24');
+        await create('iv', settings, '--start');
+        await reaches('iv', '198.51.100.2');
+        expect((await info('iv')).network).toMatchObject([
+          {
+            name: 'eth0',
+            kind: 'ipvlan',
+            link: LAN,
+            hostName: null,
+            mac: macOf(LAN),
+            addresses: ['198.51.100.20/24'],
+          },
+        ]);
+        expect((await root.sh('iv', 'ip route')).includes('default dev eth0'), mode).toBe(mode !== 'l2');
+        await root.ok(['restart', 'iv', '--kill']);
+        await reaches('iv', '198.51.100.2');
+        await root.ok(['destroy', '--force', 'iv']);
+      }
+    },
+  );
+
+  testNeeding(noRoot(), missing ? undefined : 'this kernel has ipvlan')(
+    'says what to load where the kernel has none',
+    async () => {
+      await create('iv', eth0('Kind=ipvlan', `Link=${LAN}`));
+      const failed = await root.run(['start', 'iv']);
+      expect(failed.exitCode).toBe(5);
+      expect(failed.stderr).toContain(`make ipvlan eth0 on ${LAN}`);
+      expect(failed.stderr).toContain('modprobe macvlan, ipvlan or 8021q');
+    },
+  );
+});
+
+describe('vlan', () => {
+  const settings = eth0('Kind=vlan', `Link=${LAN}`, 'VLANId=77', 'Address=198.18.77.2/24');
+  const missing = noLinkKind('vlan', 'id', '77');
+  testNeeding(noRoot(), missing)(
+    'is on its VLAN, with a MAC address of its own, and there once',
+    async () => {
+      await lan.run('ip', 'link', 'add', 'link', 'inet', 'name', 'inet.77', 'type', 'vlan', 'id', '77');
+      await lan.run('ip', 'addr', 'add', '198.18.77.1/24', 'dev', 'inet.77');
+      await lan.run('ip', 'link', 'set', 'inet.77', 'up');
+      await create('vl', settings, '--start');
+      await reaches('vl', '198.18.77.1');
+      const [about] = (await info('vl')).network;
+      expect(about).toMatchObject({ kind: 'vlan', link: LAN, hostName: null, addresses: ['198.18.77.2/24'] });
+      expect((await lan.run('ip', 'neigh', 'show', '198.18.77.2')).stdout).toContain(about?.mac);
+      // Gone before the next one is made.
+      for (let round = 0; round < 5; round++) await root.ok(['restart', 'vl', '--kill']);
+      await create('second', settings);
+      const taken = await root.run(['start', 'second']);
+      expect(taken.exitCode).toBe(4);
+      expect(taken.stderr).toContain(`cannot start second: vl has VLAN 77 of ${LAN}`);
+    },
+  );
+
+  testNeeding(noRoot(), missing ? undefined : 'this kernel has VLANs')(
+    'says what to load where the kernel has none',
+    async () => {
+      await create('vl', settings);
+      const failed = await root.run(['start', 'vl']);
+      expect(failed.exitCode).toBe(5);
+      expect(failed.stderr).toContain(`make vlan eth0 on ${LAN} with id 77`);
+    },
+  );
 });

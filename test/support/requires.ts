@@ -35,6 +35,13 @@ export function noLink(kind: string): Reason {
   return made ? undefined : `this kernel has no ${kind} links`;
 }
 
+/** A kind of link, tried in a namespace that is gone afterwards. */
+export function noLinkKind(kind: string, ...words: string[]): Reason {
+  const script = `ip link add name p0 type veth peer name p1 && ip link add link p0 name p2 type ${[kind, ...words].join(' ')}`;
+  const made = spawnSync('unshare', ['--net', 'sh', '-c', script]).status === 0;
+  return made ? undefined : `this kernel has no links of type ${kind}`;
+}
+
 /** sd_booted(3): there a supervisor is a service of systemd's, not a child of ours. */
 export function systemdHost(): Reason {
   return existsSync('/run/systemd/system') ? 'needs a host that is not run by systemd' : undefined;
