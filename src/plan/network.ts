@@ -3,7 +3,7 @@ import { type Cidr, contains, formatCidr, networkOf, parseCidr } from '../base/i
 import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
 import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
-import { hasOwnMac } from '../network/kinds.js';
+import { hasOwnMac, networkOfInterface } from '../network/kinds.js';
 import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
 import { portRules } from '../network/port-rules.js';
 import { networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
@@ -76,7 +76,8 @@ function connect(input: PlanInput): readonly Connected[] {
     if (mac === undefined) return [];
     const allotted = identity.addresses[of.name];
     const network = networks.find(({ name }) => name === allotted?.network);
-    if (!allotted || !network) return [{ definition: of, mac, addresses: addressesInside(of) }];
+    if (!allotted || !network || networkOfInterface(of) === undefined)
+      return [{ definition: of, mac, addresses: addressesInside(of) }];
     const own = [
       { ...parseCidr(network.ipv4), text: allotted.ipv4 },
       { ...parseCidr(network.ipv6), text: allotted.ipv6 },

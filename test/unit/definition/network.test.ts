@@ -107,6 +107,15 @@ describe('[Network IF]', () => {
       '[Network eth0]\nKind=macvlan\nLink=e0\nSourceMACAddress=02:00:00:00:00:01',
       'config:4: SourceMACAddress=: eth0 hears everybody',
     ],
+    ['[Network]\nNamespace=a/b', 'config:2: Namespace=: "a/b" is neither own, host, container:NAME'],
+    [
+      '[Network]\nNamespace=host\nPrivate=yes',
+      'config:2: Namespace=: the network is host, and there is Private=yes',
+    ],
+    [
+      '[Network]\nNamespace=host\n[Network eth0]',
+      'config:2: Namespace=: the network is host, and there is [Network eth0]',
+    ],
     ['[Network eth0]\nMTUBytes=500', 'config:2: MTUBytes=: "500" is not a whole number from 1280'],
     ['[Network eth0]\nNetwork=Lan', 'config:2: Network=: "Lan" is not the name of a network'],
     ['[Network eth0]\nDNS=one.example', 'config:2: DNS=: "one.example" is not an IP address'],

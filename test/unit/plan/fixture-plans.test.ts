@@ -28,6 +28,39 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
     '[Network eth0]\nIngressMax=20M\nEgressMax=50G\nIsolated=yes\nPort=8080:80\nPort=[::1]:53:5353/udp\n[Network eth1]\nBridge=br0\nAddress=198.18.0.2/24\nGateway=198.18.0.1\nMTUBytes=1400\n',
     CONNECTED,
   ),
+  'with-kinds': sampleInput(
+    `[Network eth0]
+Kind=routed
+Address=198.18.0.2/24
+Address=2001:db8::2/64
+[Network eth1]
+Kind=macvlan
+Link=eno1
+Mode=source
+SourceMACAddress=02:00:00:00:00:07
+TransmitQueueLength=50
+[Network eth2]
+Kind=ipvlan
+Link=eno1
+Mode=l3
+Address=198.18.1.2/24
+[Network eth3]
+Kind=vlan
+Link=eno1
+VLANId=7
+[Network eth4]
+Kind=physical
+Link=eno2
+`,
+    {
+      identity: {
+        ...sampleInput('').identity,
+        macs: { eth0: '02:11:22:33:44:55', eth1: '02:11:22:33:44:66', eth3: '02:11:22:33:44:77' },
+      },
+      linkMacs: { eno2: '52:54:00:12:34:56' },
+    },
+  ),
+  'joined-network': sampleInput('[Network]\nNamespace=container:db\n'),
   'with-binds': sampleInput(`
 [Exec]
 Init=/opt/init

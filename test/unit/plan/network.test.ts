@@ -52,3 +52,56 @@ describe('network of a plan', () => {
     expect(resolvConf('')).toBeUndefined();
   });
 });
+
+describe('kinds', () => {
+  const kinds = (config: string) =>
+    plan(config, { linkMacs: { eno2: '52:54:00:12:34:56' } }).network?.interfaces ?? [];
+
+  it('routed has each address by itself, its ways by the host, and a table that lets nothing else out', () => {
+    const [routed] = kinds('[Network eth0]\nKind=routed\nAddress=198.18.0.2/24\n');
+    expect(routed).toMatchObject({
+      kind: 'routed',
+      addresses: ['198.18.0.2/32'],
+      hostAddresses: ['169.254.1.1/32'],
+      routes: [{ to: '0.0.0.0/0', via: '169.254.1.1', onLink: true }],
+    });
+    expect(routed?.bridge).toBeUndefined();
+    expect(routed?.table?.name).toBe(`netdev tsct-${routed?.hostName}`);
+    expect(routed?.table?.ruleset).toContain('ip saddr { 198.18.0.2 } accept');
+    expect(routed?.table?.ruleset).toContain('policy drop');
+  });
+
+  it('has a MAC address of its own where the link under it does not lend its', () => {
+    const link = (words: string) => kinds(`[Network eth0]\nLink=eno2\n${words}\n`)[0];
+    expect(link('Kind=macvlan')).toMatchObject({ mac: '02:11:22:33:44:55', link: 'eno2', mode: 'bridge' });
+    expect(link('Kind=macvlan\nMode=passthru')?.mac).toBeUndefined();
+    expect(link('Kind=ipvlan')?.mac).toBeUndefined();
+    expect(link('Kind=vlan\nVLANId=5')).toMatchObject({ mac: '02:11:22:33:44:55', vlanId: 5 });
+    expect(link('Kind=physical')).toMatchObject({ mac: '52:54:00:12:34:56' });
+  });
+
+  it('ipvlan l3 goes out by its link, l2 by a gateway', () => {
+    const routes = (words: string) =>
+      kinds(`[Network eth0]\nKind=ipvlan\nLink=eno2\nAddress=198.18.0.2/24\n${words}\n`)[0]?.routes;
+    expect(routes('Mode=l3')).toEqual([{ to: '0.0.0.0/0' }]);
+    expect(routes('')).toEqual([]);
+    expect(routes('Gateway=198.18.0.1')).toEqual([{ to: '0.0.0.0/0', via: '198.18.0.1' }]);
+  });
+});
+
+describe('Namespace=', () => {
+  it('joins instead of making one, for a run only', () => {
+    expect(plan('[Network]\nNamespace=host\n').network).toEqual({
+      networks: [],
+      interfaces: [],
+      joins: { whose: 'host' },
+    });
+    expect(plan('[Network]\nNamespace=blue\n').network?.joins).toEqual({
+      whose: 'file',
+      path: '/run/netns/blue',
+    });
+    expect(plan('[Network]\nNamespace=host\n').proc.writableSys).toEqual([]);
+    expect(plan('[Network]\nNamespace=host\n', { writesTo: 'kept' }).network).toBeUndefined();
+    expect(resolvConf('[Network]\nNamespace=host\n')?.content).toBe('nameserver 192.0.2.53\n');
+  });
+});
