@@ -111,6 +111,7 @@ NetworkUse decode_use(JsonReader& r) {
   n.run_dir = run_directory(r);
   n.ruleset = r.get<std::string>("ruleset");
   n.tables = r.get<std::vector<std::string>>("tables");
+  if (r.has("guestRules")) n.guest_rules = r.get<std::string>("guestRules");
   if (r.has("service")) {
     JsonReader service = r.object("service");
     n.service = service.get<std::vector<std::string>>("argv");

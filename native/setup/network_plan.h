@@ -34,6 +34,7 @@ struct NetworkUse {
   std::vector<std::string> tables;
   std::vector<std::string> service;  // empty: none
   std::string hosts, dhcp;
+  std::string guest_rules;  // in chains of others
   struct {
     std::string domain;  // empty: nobody is told
     std::vector<std::string> servers;

@@ -10,6 +10,7 @@
 
 #include "setup/keeper.h"
 #include "setup/nft.h"
+#include "setup/nft_rules.h"
 #include "setup/resolver.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -84,6 +85,11 @@ void join_ports_again(NetlinkSocket& netlink, const Link& bridge, const NetworkF
   }
 }
 
+// Of rules in chains of others; network_plan.ts has it, too. Whoever ends last may have a plan without them.
+std::string comment_of(const NetworkUse& network) {
+  return "tsct-" + network.bridge;
+}
+
 std::string delete_tables(const NetworkUse& network) {
   std::string text;
   // Made first, if need be: to delete what is not there is an error.
@@ -124,6 +130,10 @@ void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const N
   netlink.run(bridge_address_requests(network, bridge.index));
   forward(network.addresses);
   load_tables(network, files, exclusive);
+  if (!network.guest_rules.empty()) {
+    delete_rules_called(comment_of(network));
+    NftRun(network.guest_rules, {exclusive.get()}).expect("let through bridge", network.bridge);
+  }
   join_ports_again(netlink, bridge, files);
   if (!network.service.empty()) start_keeper(network, files, cgroup);
   tell_resolver(network, files);
@@ -153,6 +163,7 @@ void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const 
   std::optional<Link> bridge = find_link(netlink, network.bridge);
   if (bridge && is_ours(network, *bridge)) netlink.run({delete_request(*bridge)});
   tables.expect("delete tables of network", network.name);
+  delete_rules_called(comment_of(network));
   files.remove_all();
 }
 

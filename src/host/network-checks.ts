@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { run } from '../base/exec.js';
 import { badLine, type CheckLine, okLine } from './check-line.js';
+import { forwardFix, hasLegacyTables, readForwardDrops } from './forward-drops.js';
 import { findProgram } from './tool-checks.js';
 
 const SYSTEM_PATH = ':/usr/sbin:/sbin';
@@ -88,7 +89,31 @@ export async function judgeNetwork(path: string, isRoot: boolean): Promise<reado
   });
   lines.push(judgeNames());
   if (!isRoot) return lines;
-  return [...lines, ...(await Promise.all([...TRIES, ...KINDS].map(tryOut)))];
+  return [...lines, ...(await judgeForwarding()), ...(await Promise.all([...TRIES, ...KINDS].map(tryOut)))];
+}
+
+/** Whether rules of others let out what comes from containers. */
+async function judgeForwarding(): Promise<CheckLine[]> {
+  const drops = await readForwardDrops().catch(() => undefined);
+  if (!drops) return []; // without nft there is a line on that
+  const legacy = hasLegacyTables()
+    ? '; what iptables-legacy has cannot be seen: iptables-legacy -S FORWARD'
+    : '';
+  if (drops.length === 0) return [okLine('network', 'forwarding', `nothing of nftables drops it${legacy}`)];
+  return drops.map((drop) => {
+    const where = `${drop.family} ${drop.table} ${drop.chain} drops it`;
+    if (drop.keeper === 'docker')
+      return okLine(
+        'network',
+        'forwarding',
+        `${where}; networks of tsct are let through by DOCKER-USER${legacy}`,
+      );
+    return badLine('network', 'forwarding', {
+      required: false,
+      found: `${where}: containers do not get out${legacy}`,
+      fix: forwardFix(drop, 'tsct0'),
+    });
+  });
 }
 
 /** While it runs; it answers by D-Bus and by this. */

@@ -17,6 +17,7 @@ import type { Root } from '../state/root.js';
 import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
 import { allotInterfaces } from './allot-interfaces.js';
 import type { Context } from './context.js';
+import { chainsToOpen } from './forward-drops.js';
 import { readJoinedResolvConf } from './joined-network.js';
 import { needNetworkPrograms } from './network-programs.js';
 import { presentTrees } from './present-trees.js';
@@ -70,7 +71,7 @@ export async function compile(
       upperDir: ctx.layout.layerDir(current.upper),
       ...limitOf(ctx, name, definition, current, writesTo),
     },
-    networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity),
+    networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity, options.isDryRun === true),
     linkMacs: linkMacsOf(definition),
     ...(resolvConf === undefined ? {} : { joinedResolvConf: resolvConf }),
     writesTo,
@@ -88,12 +89,17 @@ function linkMacsOf({ interfaces }: ContainerDefinition): Readonly<Record<string
 }
 
 /** @throws TSCT_NO_NETWORK (exit 3), TSCT_PROGRAM_MISSING (exit 5). */
-async function networksOf(ctx: Context, { addresses }: Identity): Promise<PlanNetwork[]> {
+async function networksOf(ctx: Context, { addresses }: Identity, isMending: boolean): Promise<PlanNetwork[]> {
   const names = [...new Set(Object.values(addresses).map(({ network }) => network))];
   if (names.length === 0) return [];
   const { dnsmasq } = needNetworkPrograms();
   const networks = new Networks(ctx.layout);
-  return Promise.all(names.map(async (name) => ({ ...(await networks.need(name)), dnsmasq })));
+  return Promise.all(
+    names.map(async (name) => {
+      const opens = await chainsToOpen(ctx, name, isMending);
+      return { ...(await networks.need(name)), dnsmasq, opens };
+    }),
+  );
 }
 
 /** @throws TSCT_HOST_NO_QUOTA (exit 5). */

@@ -175,3 +175,18 @@ export function networkRuleset(network: RuledNetwork): string {
     .map((table, i) => `table ${table}\ndelete table ${table}\ntable ${table} {\n${bodies[i]}}\n`)
     .join('');
 }
+
+/** For nft(8): lets a bridge through Docker's policy, in the chain that it leaves to others. Our own chains judge. */
+export function guestRules(
+  bridge: string,
+  chains: readonly { readonly family: string; readonly table: string }[],
+): string {
+  return chains
+    .flatMap(({ family, table }) =>
+      ['iifname', 'oifname'].map(
+        (end) =>
+          `insert rule ${family} ${table} DOCKER-USER ${end} "${bridge}" counter accept comment "${tableName(bridge)}"\n`,
+      ),
+    )
+    .join('');
+}

@@ -33,6 +33,11 @@ export interface NetworkUse {
   readonly ruleset: string;
   /** `FAMILY NAME`, all that `ruleset` makes: deleted at the end. */
   readonly tables: readonly string[];
+  /**
+   * For nft(8): rules in chains of others that let the bridge through, each with the comment `tsct-BRIDGE`, by which
+   * they are found and taken out when the network goes.
+   */
+  readonly guestRules?: string;
   /** Kept running by tsct-keeper while the network is up; stays in the foreground. The path is absolute. */
   readonly service?: { readonly argv: readonly string[] };
   /** systemd-resolved of the host, where it runs, asks these servers for names below the domain. */

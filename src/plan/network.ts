@@ -6,7 +6,7 @@ import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq
 import { hasOwnMac, networkOfInterface } from '../network/kinds.js';
 import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
 import { portRules } from '../network/port-rules.js';
-import { networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
+import { guestRules, networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
 import { fencesOf, limitsOf } from './fences.js';
 import { addressesInside, ownWays, planOfKind, type Way } from './interface-kinds.js';
@@ -121,6 +121,7 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
     runDir,
     ruleset: networkRuleset(rules),
     tables: tablesOf(rules.bridge),
+    ...(network.opens?.length ? { guestRules: guestRules(rules.bridge, network.opens) } : {}),
     service: { argv: dnsmasqArgv(network.dnsmasq, rules, runDir) },
     resolver: { domain: DOMAIN, servers: gatewaysOf(network).map(({ text }) => text) },
     records: { hosts: hostsRecord(name, named), dhcp: dhcpRecord(name, named) },

@@ -51,6 +51,8 @@ export interface PlanNetwork {
   readonly mtu?: number;
   /** The program. */
   readonly dnsmasq: HostPath;
+  /** Chains of Docker's, whose DOCKER-USER has to let the bridge through. */
+  readonly opens?: readonly { readonly family: string; readonly table: string }[];
 }
 
 /** What a plan needs of src/state's Current. */

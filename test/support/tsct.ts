@@ -4,7 +4,7 @@ import { execa } from 'execa';
 
 /** The checkout that is tested. */
 export const CHECKOUT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const BUILT_CLI = resolve(CHECKOUT, 'bin/tsct.js');
+export const BUILT_CLI = resolve(CHECKOUT, 'bin/tsct.js');
 
 export interface TsctOptions {
   /** State root, given as TSCT_ROOT; absent: the default one. */
