@@ -1,6 +1,6 @@
+import { type Accounts, readAccounts } from '../state/accounts.js';
 import { readCurrent } from '../state/current.js';
 import { readIdentity } from '../state/identity.js';
-import { readUsage } from '../state/usage.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
 import { isEphemeral } from './ephemeral.js';
@@ -27,11 +27,12 @@ export interface ContainerInfo {
   /** That its interfaces really have, with prefix length; link-local ones left out. */
   readonly addresses: readonly string[];
   readonly network: readonly InterfaceInfo[];
-  /** Bytes. */
-  readonly memory: number | null;
-  /** Seconds of CPU time. */
-  readonly cpu: number | null;
-  readonly tasks: number | null;
+  /** What it uses and how much it may; null while it is stopped. */
+  readonly memory: Accounts['memory'] | null;
+  readonly cpu: Accounts['cpu'] | null;
+  readonly tasks: Accounts['tasks'] | null;
+  readonly io: Accounts['io'] | null;
+  readonly pressure: Accounts['pressure'] | null;
   /** Settings that were changed since the start and count from the next one, `Section.Key`. */
   readonly pending: readonly string[];
   readonly uuid: string;
@@ -66,7 +67,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
   ]);
   const status = observed.status;
   const interfaces = await interfaceInfos(ctx, name, identity, status);
-  const usage = status ? await readUsage(status.cgroup, status.pid) : {};
+  const accounts = status ? readAccounts(status.cgroup, status.pid) : undefined;
   return {
     name,
     state: observed.state,
@@ -76,9 +77,11 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     idmap: { base: identity.idBase, count: identity.idCount },
     addresses: interfaces.flatMap((one) => one.addresses),
     network: interfaces,
-    memory: usage.memoryBytes ?? null,
-    cpu: usage.cpuMs === undefined ? null : usage.cpuMs / 1000,
-    tasks: usage.tasks ?? null,
+    memory: accounts?.memory ?? null,
+    cpu: accounts?.cpu ?? null,
+    tasks: accounts?.tasks ?? null,
+    io: accounts?.io ?? null,
+    pressure: accounts?.pressure ?? null,
     pending: status ? await pendingKeys(ctx, name) : [],
     uuid: identity.uuid,
     init: status?.init ?? null,

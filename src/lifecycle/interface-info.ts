@@ -87,7 +87,8 @@ function macOfLink(planned: InterfacePlan | undefined): string | undefined {
   return readLinkMac(planned.link);
 }
 
-function readCounters(planned: InterfacePlan, pid: number | undefined): Counters | null {
+/** Null: it is just ending, or has no counters. */
+export function readCounters(planned: InterfacePlan, pid: number | undefined): Counters | null {
   if (planned.hostName !== undefined) return readHostCounters(planned.hostName);
   return pid === undefined ? null : readCountersInside(pid, planned.name);
 }

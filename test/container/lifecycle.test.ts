@@ -73,8 +73,8 @@ describe('start and stop', () => {
     const running = await info('web');
     expect(running).toMatchObject({ state: 'running', ready: true, init: 'busybox', boots: 1 });
     expect(running.pid).toBeGreaterThan(1);
-    expect(running.memory).toBeGreaterThan(0);
-    expect(running.tasks).toBeGreaterThan(0);
+    expect(running.memory?.usage).toBeGreaterThan(0);
+    expect(running.tasks?.usage).toBeGreaterThan(0);
     expect((await root.ok(['start', 'web'])).stderr).toBe('web is running already\n');
     expect((await info('web')).pid).toBe(running.pid);
     await root.ok(['stop', 'web']);

@@ -16,7 +16,7 @@ async function start(name: string, ...settings: string[]): Promise<void> {
 }
 
 const cpuSeconds = async (name: string) =>
-  (await root.ok(['info', name, '--json'])).json<{ cpu: number }>().cpu;
+  (await root.ok(['info', name, '--json'])).json<{ cpu: { usage: number } }>().cpu.usage;
 
 /** CPU seconds that each takes of one that runs for `seconds`. */
 async function shares(seconds: number, ...names: string[]): Promise<number[]> {
@@ -70,8 +70,8 @@ describe('memory', () => {
   testNeeding(needsV2)('MemoryHigh: memory is taken back above it', async () => {
     await start('slow', 'Resources.MemoryHigh=32M');
     await root.sh('slow', 'dd if=/dev/zero of=/file bs=1M count=100 2>/dev/null');
-    const { memory } = (await root.ok(['info', 'slow', '--json'])).json<{ memory: number }>();
-    expect(memory).toBeLessThan(40 * MIB);
+    const { memory } = (await root.ok(['info', 'slow', '--json'])).json<{ memory: { usage: number } }>();
+    expect(memory.usage).toBeLessThan(40 * MIB);
   });
 
   it('MemoryHigh is refused where there is none, when it is set', async () => {
@@ -94,8 +94,8 @@ it('TasksMax ends a fork bomb, and the host stays itself', async () => {
     'for i in $(seq 100); do sleep 300 >/dev/null 2>&1 & done',
   ]);
   expect(said.stderr).toMatch(/fork|Resource temporarily unavailable/);
-  const { tasks } = (await root.ok(['info', 'bomb', '--json'])).json<{ tasks: number }>();
-  expect(tasks).toBeLessThanOrEqual(40);
+  const { tasks } = (await root.ok(['info', 'bomb', '--json'])).json<{ tasks: { usage: number } }>();
+  expect(tasks.usage).toBeLessThanOrEqual(40);
   await root.ok(['stop', 'bomb']);
 });
 

@@ -13,9 +13,9 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     ['Supervisor', about.supervisorPid === null ? null : `pid ${about.supervisorPid}`],
     ['Uptime', about.uptime === null ? null : formatDuration(about.uptime)],
     ['Boots', about.boots === null || about.boots < 2 ? null : `${about.boots} since tsct start`],
-    ['Memory', about.memory === null ? null : formatBytes(about.memory)],
-    ['CPU time', about.cpu === null ? null : `${about.cpu.toFixed(1)} s`],
-    ['Tasks', about.tasks === null ? null : String(about.tasks)],
+    ['Memory', ofLimit(about.memory, formatBytes)],
+    ['CPU time', renderCpu(about.cpu)],
+    ['Tasks', ofLimit(about.tasks, String)],
     ['Addresses', about.addresses.join(' ') || null],
     ['Ids', `0-${idmap.count - 1} inside are ${idmap.base}-${idmap.base + idmap.count - 1} on the host`],
     ['UUID', about.uuid],
@@ -49,4 +49,17 @@ function renderStorage(storage: ContainerInfo['storage']): string | null {
     sharedWith.length === 0 ? null : `shared with ${sharedWith.join(' ')}`,
   ].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join(', ');
+}
+
+function ofLimit(
+  account: { readonly usage: number | null; readonly limit: number | null } | null,
+  format: (value: number) => string,
+): string | null {
+  if (account === null || account.usage === null) return null;
+  return `${format(account.usage)}${account.limit === null ? '' : ` of ${format(account.limit)}`}`;
+}
+
+function renderCpu(cpu: ContainerInfo['cpu']): string | null {
+  if (cpu === null || cpu.usage === null) return null;
+  return `${cpu.usage.toFixed(1)} s${cpu.limit === null ? '' : `, ${Math.round(cpu.limit * 100)}% of a CPU at most`}`;
 }

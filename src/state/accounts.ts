@@ -1,0 +1,285 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { isErrno } from '../base/errors.js';
+
+/** What a running container has used, and how much it may. What the host does not account, or limit, is null. */
+export interface Accounts {
+  /** Bytes. Usage is page cache and tmpfs, too. */
+  readonly memory: {
+    readonly usage: number | null;
+    readonly limit: number | null;
+    readonly anon: number | null;
+    readonly file: number | null;
+    readonly swap: number | null;
+    /** How often the kernel has killed somebody at the limit. */
+    readonly oomKills: number | null;
+  };
+  /** Seconds of CPU time since the start; the limit is a number of CPUs. */
+  readonly cpu: {
+    readonly usage: number | null;
+    readonly limit: number | null;
+    readonly user: number | null;
+    readonly system: number | null;
+    /** For how long CPUQuota= made somebody wait. */
+    readonly throttled: number | null;
+  };
+  readonly tasks: { readonly usage: number | null; readonly limit: number | null };
+  /** By disk. */
+  readonly io: { readonly usage: readonly DiskUsage[]; readonly limit: readonly DiskLimit[] };
+  /** Pressure stall information; null where the kernel has none. */
+  readonly pressure: Readonly<Record<'cpu' | 'memory' | 'io', Pressure | null>>;
+}
+
+export interface DiskUsage {
+  /** `sda`, or its number where it has no name. */
+  readonly device: string;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly reads: number;
+  readonly writes: number;
+}
+
+export interface DiskLimit {
+  readonly device: string;
+  /** Per second. */
+  readonly readBytes: number | null;
+  readonly writtenBytes: number | null;
+  readonly reads: number | null;
+  readonly writes: number | null;
+}
+
+/** Some: at least one task waited; full: all of them did (kernel Documentation/accounting/psi.rst). */
+export interface Pressure {
+  readonly some: Stall;
+  readonly full: Stall | null;
+}
+
+export interface Stall {
+  /** Percent of the last 10, 60, 300 seconds. */
+  readonly avg10: number;
+  readonly avg60: number;
+  readonly avg300: number;
+  /** Seconds since the start. */
+  readonly total: number;
+}
+
+/**
+ * Reads the accounts of a running container from cgroup v2, or from the v1 hierarchies of a hybrid host
+ * (cgroups(7); kernel Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/*.rst). Synchronous: each is a few microseconds of
+ * the kernel's, and a thread for it costs more.
+ * @param payload its group in the v2 tree, absolute. @param pid of its PID 1: /proc/PID/cgroup names the v1 groups.
+ */
+export function readAccounts(payload: string, pid: number): Accounts {
+  const v1 = v1Groups(pid);
+  const unified: Reader = (file) => readText(join(payload, file));
+  const reader = (controller: string): Reader => {
+    const group = v1.get(controller);
+    return group === undefined
+      ? () => undefined
+      : (file) => readText(join('/sys/fs/cgroup', controller, group, file));
+  };
+  return {
+    memory: unified('memory.current') === undefined ? memoryV1(reader('memory')) : memoryV2(unified),
+    cpu: unified('cpu.max') === undefined ? cpuV1(reader('cpu'), reader('cpuacct')) : cpuV2(unified),
+    tasks: tasks(unified('pids.current') === undefined ? reader('pids') : unified),
+    io: unified('io.stat') === undefined ? ioV1(reader('blkio')) : ioV2(unified),
+    pressure: {
+      cpu: pressure(unified('cpu.pressure')),
+      memory: pressure(unified('memory.pressure')),
+      io: pressure(unified('io.pressure')),
+    },
+  };
+}
+
+/** Text of a file of a group; undefined: there is none. */
+type Reader = (file: string) => string | undefined;
+
+function memoryV2(read: Reader): Accounts['memory'] {
+  const stat = keyed(read('memory.stat'));
+  return {
+    usage: number(read('memory.current')),
+    limit: limit(read('memory.max')),
+    anon: stat.get('anon') ?? null,
+    file: stat.get('file') ?? null,
+    swap: number(read('memory.swap.current')),
+    oomKills: keyed(read('memory.events')).get('oom_kill') ?? null,
+  };
+}
+
+function memoryV1(read: Reader): Accounts['memory'] {
+  const stat = keyed(read('memory.stat'));
+  return {
+    usage: number(read('memory.usage_in_bytes')),
+    limit: limit(read('memory.limit_in_bytes')),
+    anon: stat.get('total_rss') ?? null,
+    file: stat.get('total_cache') ?? null,
+    swap: stat.get('total_swap') ?? null,
+    oomKills: keyed(read('memory.oom_control')).get('oom_kill') ?? null,
+  };
+}
+
+function cpuV2(read: Reader): Accounts['cpu'] {
+  const stat = keyed(read('cpu.stat'));
+  const seconds = (key: string) => scaled(stat.get(key), 1e6);
+  const [quota = '', period = ''] = (read('cpu.max') ?? '').split(/\s+/);
+  return {
+    usage: seconds('usage_usec'),
+    limit: quota === 'max' ? null : Number(quota) / Number(period),
+    user: seconds('user_usec'),
+    system: seconds('system_usec'),
+    throttled: seconds('throttled_usec'),
+  };
+}
+
+function cpuV1(read: Reader, account: Reader): Accounts['cpu'] {
+  const quota = number(read('cpu.cfs_quota_us'));
+  return {
+    usage: scaled(number(account('cpuacct.usage')), 1e9),
+    limit: quota === null || quota < 0 ? null : quota / (number(read('cpu.cfs_period_us')) ?? Number.NaN),
+    user: scaled(number(account('cpuacct.usage_user')), 1e9),
+    system: scaled(number(account('cpuacct.usage_sys')), 1e9),
+    throttled: scaled(keyed(read('cpu.stat')).get('throttled_time'), 1e9),
+  };
+}
+
+function tasks(read: Reader): Accounts['tasks'] {
+  return { usage: number(read('pids.current')), limit: limit(read('pids.max')) };
+}
+
+function ioV2(read: Reader): Accounts['io'] {
+  return {
+    usage: devices(read('io.stat')).map(([device, words]) => ({
+      device,
+      readBytes: words.get('rbytes') ?? 0,
+      writtenBytes: words.get('wbytes') ?? 0,
+      reads: words.get('rios') ?? 0,
+      writes: words.get('wios') ?? 0,
+    })),
+    limit: devices(read('io.max')).map(([device, words]) => ({
+      device,
+      readBytes: words.get('rbps') ?? null,
+      writtenBytes: words.get('wbps') ?? null,
+      reads: words.get('riops') ?? null,
+      writes: words.get('wiops') ?? null,
+    })),
+  };
+}
+
+function ioV1(read: Reader): Accounts['io'] {
+  const bytes = operations(read('blkio.throttle.io_service_bytes_recursive'));
+  const counts = operations(read('blkio.throttle.io_serviced_recursive'));
+  const limits = ['read_bps', 'write_bps', 'read_iops', 'write_iops'].map(
+    (what) =>
+      new Map(
+        lines(read(`blkio.throttle.${what}_device`)).map(([device = '', value]) => [device, Number(value)]),
+      ),
+  );
+  const limited = new Set(limits.flatMap((one) => [...one.keys()]));
+  const limitOf = (i: number, device: string) => limits[i]?.get(device) ?? null;
+  return {
+    usage: [...bytes].map(([device, amount]) => ({
+      device: nameOf(device),
+      readBytes: amount.get('Read') ?? 0,
+      writtenBytes: amount.get('Write') ?? 0,
+      reads: counts.get(device)?.get('Read') ?? 0,
+      writes: counts.get(device)?.get('Write') ?? 0,
+    })),
+    limit: [...limited].map((device) => ({
+      device: nameOf(device),
+      readBytes: limitOf(0, device),
+      writtenBytes: limitOf(1, device),
+      reads: limitOf(2, device),
+      writes: limitOf(3, device),
+    })),
+  };
+}
+
+/** `8:0 rbytes=1 wbytes=2`; without those that say `max`. */
+function devices(text: string | undefined): (readonly [string, Map<string, number>])[] {
+  return lines(text).map(([device = '', ...words]) => {
+    const pairs = words.map((word) => word.split('=')).filter(([, value]) => value !== 'max');
+    return [nameOf(device), new Map(pairs.map(([key = '', value]) => [key, Number(value)]))];
+  });
+}
+
+/** `8:0 Read 4096`. */
+function operations(text: string | undefined): Map<string, Map<string, number>> {
+  const found = new Map<string, Map<string, number>>();
+  for (const [device = '', what = '', count] of lines(text)) {
+    if (count === undefined) continue; // the line with the sum
+    found.set(device, (found.get(device) ?? new Map()).set(what, Number(count)));
+  }
+  return found;
+}
+
+function nameOf(device: string): string {
+  try {
+    return basename(readlinkSync(`/sys/dev/block/${device}`));
+  } catch {
+    return device;
+  }
+}
+
+function pressure(text: string | undefined): Pressure | null {
+  const stalls = new Map(lines(text).map(([what = '', ...words]) => [what, stall(words)]));
+  const some = stalls.get('some');
+  return some === undefined ? null : { some, full: stalls.get('full') ?? null };
+}
+
+function stall(words: readonly string[]): Stall {
+  const of = new Map(words.map((word) => word.split('=') as [string, string]));
+  const value = (key: string) => Number(of.get(key));
+  return {
+    avg10: value('avg10'),
+    avg60: value('avg60'),
+    avg300: value('avg300'),
+    total: value('total') / 1e6,
+  };
+}
+
+/** Controller → path of its v1 group, from /proc/PID/cgroup. */
+function v1Groups(pid: number): Map<string, string> {
+  const groups = new Map<string, string>();
+  for (const line of (readText(`/proc/${pid}/cgroup`) ?? '').split('\n')) {
+    const [, controllers, path] = /^\d+:([^:]+):(.*)$/.exec(line) ?? [];
+    for (const controller of controllers?.split(',') ?? []) groups.set(controller, path ?? '/');
+  }
+  return groups;
+}
+
+/** The group may be going while it is read. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV', 'ESRCH', 'ENOTDIR', 'EOPNOTSUPP')) return undefined;
+    throw error;
+  }
+}
+
+function lines(text: string | undefined): string[][] {
+  return (text ?? '')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.trim().split(/\s+/));
+}
+
+function keyed(text: string | undefined): Map<string, number> {
+  return new Map(lines(text).map(([key = '', value]) => [key, Number(value)]));
+}
+
+function number(text: string | undefined): number | null {
+  return text === undefined || text.trim() === '' ? null : Number(text);
+}
+
+/** v1 says none by the largest number of pages that there is. */
+const NO_LIMIT = 2 ** 60;
+
+function limit(text: string | undefined): number | null {
+  const value = text?.trim() === 'max' ? null : number(text);
+  return value === null || value >= NO_LIMIT ? null : value;
+}
+
+function scaled(value: number | null | undefined, by: number): number | null {
+  return value === null || value === undefined ? null : value / by;
+}
