@@ -1,6 +1,7 @@
-import { readFileSync, readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isErrno } from '../base/errors.js';
+import { keyed, limit, lines, nameOf, number, type Reader, scaled } from './group-text.js';
 
 /** What a running container has used, and how much it may. What the host does not account, or limit, is null. */
 export interface Accounts {
@@ -90,9 +91,6 @@ export function readAccounts(payload: string, pid: number): Accounts {
     },
   };
 }
-
-/** Text of a file of a group; undefined: there is none. */
-type Reader = (file: string) => string | undefined;
 
 function memoryV2(read: Reader): Accounts['memory'] {
   const stat = keyed(read('memory.stat'));
@@ -212,14 +210,6 @@ function operations(text: string | undefined): Map<string, Map<string, number>> 
   return found;
 }
 
-function nameOf(device: string): string {
-  try {
-    return basename(readlinkSync(`/sys/dev/block/${device}`));
-  } catch {
-    return device;
-  }
-}
-
 function pressure(text: string | undefined): Pressure | null {
   const stalls = new Map(lines(text).map(([what = '', ...words]) => [what, stall(words)]));
   const some = stalls.get('some');
@@ -255,31 +245,4 @@ function readText(path: string): string | undefined {
     if (isErrno(error, 'ENOENT', 'ENODEV', 'ESRCH', 'ENOTDIR', 'EOPNOTSUPP')) return undefined;
     throw error;
   }
-}
-
-function lines(text: string | undefined): string[][] {
-  return (text ?? '')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => line.trim().split(/\s+/));
-}
-
-function keyed(text: string | undefined): Map<string, number> {
-  return new Map(lines(text).map(([key = '', value]) => [key, Number(value)]));
-}
-
-function number(text: string | undefined): number | null {
-  return text === undefined || text.trim() === '' ? null : Number(text);
-}
-
-/** v1 says none by the largest number of pages that there is. */
-const NO_LIMIT = 2 ** 60;
-
-function limit(text: string | undefined): number | null {
-  const value = text?.trim() === 'max' ? null : number(text);
-  return value === null || value >= NO_LIMIT ? null : value;
-}
-
-function scaled(value: number | null | undefined, by: number): number | null {
-  return value === null || value === undefined ? null : value / by;
 }
