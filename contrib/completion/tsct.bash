@@ -30,6 +30,9 @@ _tsct() {
       snapshot)
         if [ "$COMP_CWORD" = 2 ]; then choices="create list restore delete rename run-schedules"; else choices=$(tsct list -q 2>/dev/null); fi
         ;;
+      port)
+        if [ "$COMP_CWORD" = 2 ]; then choices="add remove list"; else choices=$(tsct list -q 2>/dev/null); fi
+        ;;
       volume) [ "$COMP_CWORD" != 2 ] || choices="create list snapshot destroy" ;;
       cp)
         mapfile -t COMPREPLY < <(compgen -f -- "$word"; compgen -S : -W "$(tsct list -q 2>/dev/null)" -- "$word")

@@ -181,6 +181,7 @@ void open_udp_port(uint32_t number) {
 }
 
 void on_udp_port(uint32_t number) {
+  if (port(number).protocol != IPPROTO_UDP) return;  // taken away by what came before in this round
   for (int i = 0; i < kDatagramsAtOnce; i++) {
     Address client{};
     iovec data{buffer, sizeof buffer};
@@ -213,6 +214,14 @@ void on_udp_session(uint32_t number) {
     if (n < 0) return;
     touch(number);
     answer(s, static_cast<size_t>(n));
+  }
+}
+
+void end_sessions_of(uint32_t port_number) {
+  for (uint32_t at = oldest; at != kNone;) {
+    uint32_t newer = sessions[at].newer;
+    if (sessions[at].port == port_number) end(at);
+    at = newer;
   }
 }
 

@@ -1,11 +1,11 @@
 // tsct-ports: has the published ports of one container on the host, and relays what comes to them from there.
 //
-//   tsct-ports KEY        table on fd 0 (ports/table.h)
+//   tsct-ports KEY        table on fd 0 (ports/table.h), by which ports come and go while it runs
 //
 //   namespaces   the host's; in the supervisor's cgroup
 //   ids          no user's but the container's base id; no capability
 //   sees         what nftables has not led to the container: connections to 127/8 and ::1, in the main
-//   ends         when the supervisor does, whose end of the pipe closes then; killed by the teardown before
+//   ends         when the supervisor does; killed by the teardown before
 //
 // Static, one thread, no allocation, as the supervisor. If it is killed the container goes on, without what
 // is relayed.
@@ -28,33 +28,29 @@
 namespace tsct {
 
 char buffer[kBufferBytes];
+PortTable* table;
 
 namespace {
 
 constexpr int kEventsMax = 64;
 constexpr rlim_t kOtherFiles = 16;
 
-const PortTable* table;
 int epoll = -1;
 
-void read_table() {
-  struct stat st;
-  if (fstat(0, &st) < 0 || st.st_size < static_cast<off_t>(sizeof(PortTable))) _exit(1);
-  size_t size = static_cast<size_t>(st.st_size);
-  void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, 0, 0);
-  if (memory == MAP_FAILED) _exit(1);
-  table = static_cast<const PortTable*>(memory);
-  if (size != sizeof(PortTable) + table->count * sizeof(PortEntry)) _exit(1);
-  close(0);
+// As many as there may ever be: other ports come later, when it may not ask for more.
+void allow_files() {
+  rlimit files;
+  rlim_t wanted = table->count + 2 * kRelaysMax + kSessionsMax + kOtherFiles;
+  if (getrlimit(RLIMIT_NOFILE, &files) < 0) _exit(1);
+  if (files.rlim_max < wanted) files.rlim_max = wanted;
+  files.rlim_cur = files.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &files) < 0) _exit(1);
 }
 
 void give_up_privileges() {
-  rlimit files;
-  files.rlim_cur = files.rlim_max = table->count + 2 * kRelaysMax + kSessionsMax + kOtherFiles;
   rlimit none{0, 0};
   gid_t group = table->user;
-  if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-      setgroups(0, nullptr) < 0 || setresgid(group, group, group) < 0 ||
+  if (setrlimit(RLIMIT_CORE, &none) < 0 || setgroups(0, nullptr) < 0 || setresgid(group, group, group) < 0 ||
       setresuid(table->user, table->user, table->user) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     _exit(1);
 }
@@ -64,6 +60,8 @@ void dispatch(const epoll_event& event) {
   switch (static_cast<Tag>(event.data.u64 >> 32)) {
     case Tag::kLife:
       _exit(0);
+    case Tag::kControl:
+      return on_control();
     case Tag::kListeners:
       return on_listeners();
     case Tag::kClient:
@@ -84,6 +82,27 @@ void watch(int fd, uint32_t events, Tag tag, uint32_t number) {
   event.data.u64 = static_cast<uint64_t>(tag) << 32 | number;
   // Again, once it was let go of: EPOLL_CTL_MOD.
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0) epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+}
+
+void unwatch(int fd) {
+  epoll_event event{};
+  epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event);
+}
+
+void open_port(uint32_t number) {
+  fcntl(port(number).socket, F_SETFL, O_RDWR | O_NONBLOCK);
+  if (port(number).protocol == IPPROTO_TCP)
+    listen_on(number);
+  else
+    open_udp_port(number);
+}
+
+void close_port(uint32_t number) {
+  if (port(number).protocol == IPPROTO_TCP)
+    stop_listening(number);
+  else
+    unwatch(port(number).socket);
+  close(port(number).socket);
 }
 
 const PortEntry& port(uint32_t number) {
@@ -114,19 +133,17 @@ int target_socket(const PortEntry& entry, int type, Address& target) {
 int main() {
   using namespace tsct;
   for (int sig = 1; sig < NSIG; sig++) signal(sig, SIG_DFL);
-  read_table();
+  table = map_table(0);
+  if (!table) _exit(1);
+  allow_files();
   give_up_privileges();
   epoll = epoll_create1(EPOLL_CLOEXEC);
   watch(table->life, EPOLLIN, Tag::kLife, 0);
+  watch(table->control, EPOLLIN, Tag::kControl, 0);
   open_locality();
   open_listeners();
-  for (uint32_t i = 0; i < table->count; i++) {
-    fcntl(port(i).socket, F_SETFL, O_RDWR | O_NONBLOCK);
-    if (port(i).protocol == IPPROTO_TCP)
-      listen_on(i);
-    else
-      open_udp_port(i);
-  }
+  for (uint32_t i = 0; i < table->count; i++)
+    if (port(i).protocol) open_port(i);
   bool waiting = false;
   for (;;) {
     epoll_event events[kEventsMax];

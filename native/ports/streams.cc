@@ -163,6 +163,11 @@ void listen_on(uint32_t number) {
   epoll_ctl(listeners, EPOLL_CTL_ADD, port(number).socket, &event);
 }
 
+void stop_listening(uint32_t number) {
+  epoll_event event{};
+  epoll_ctl(listeners, EPOLL_CTL_DEL, port(number).socket, &event);
+}
+
 void on_listeners() {
   epoll_event events[kAcceptsAtOnce];
   int n = epoll_wait(listeners, events, kAcceptsAtOnce, 0);

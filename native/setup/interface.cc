@@ -26,7 +26,7 @@ void make_room(NetlinkSocket& netlink, const InterfacePlan& plan) {
   for (const auto& name : {plan.host_name, plan.alt_name}) {
     std::optional<Link> holder = find_link(netlink, name);
     if (!holder) continue;
-    if (!holder->is_called(plan.alt_name))
+    if (!is_end_of(*holder, plan))
       refuse("make link", plan.host_name, "the name is taken by a " + holder->description(), EEXIST);
     netlink.run({delete_request(*holder)});
   }
@@ -62,7 +62,7 @@ void make_upper(NetlinkSocket& host, const InterfacePlan& plan, int netns) {
 // The far end may be going already, with its namespace; deleted is deleted when this returns.
 void delete_veth(NetlinkSocket& host, const InterfacePlan& plan) {
   std::optional<Link> link = find_link(host, plan.host_name);
-  if (link && link->is_called(plan.alt_name)) host.run({delete_request(*link)});
+  if (link && is_end_of(*link, plan)) host.run({delete_request(*link)});
   remove_rate_link(host, plan);
 }
 

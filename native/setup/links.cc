@@ -1,11 +1,13 @@
 #include "setup/links.h"
 
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "sys/error.h"
@@ -43,6 +45,7 @@ Link read_link(std::string_view answer) {
   for_each_attribute(answer, [&](uint16_t type, std::string_view value) {
     if (type == IFLA_IFNAME) link.name = attribute_text(value);
     if (type == IFLA_IFALIAS) link.alias = attribute_text(value);
+    if (type == IFLA_LINK) link.peer = static_cast<int>(attribute_u32(value));
     if (type == IFLA_MASTER) link.master = static_cast<int>(attribute_u32(value));
     if (type == IFLA_MTU) link.mtu = attribute_u32(value);
     if (type == IFLA_TXQLEN) link.queue_length = attribute_u32(value);
@@ -110,6 +113,10 @@ rtmsg route_header(const IpPrefix& to) {
   return header;
 }
 
+std::string route_text(const RoutePlan& route) {
+  return route.to.text + (route.via ? " via " + route.via->text : "");
+}
+
 NetlinkRequest route_request(const RoutePlan& route, int index, const std::string& name) {
   rtmsg header = route_header(route.to);
   if (!route.via) header.rtm_scope = RT_SCOPE_LINK;
@@ -119,8 +126,53 @@ NetlinkRequest route_request(const RoutePlan& route, int index, const std::strin
   if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
   if (route.via) message.put(RTA_GATEWAY, route.via->bytes.data(), route.via->size());
   message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
-  std::string via = route.via ? " via " + route.via->text : "";
-  return {std::move(message), "add route", route.to.text + via + " on " + name};
+  return {std::move(message), "add route", route_text(route) + " on " + name};
+}
+
+NetlinkRequest delete_address_request(const IpPrefix& prefix, int index, const std::string& name) {
+  ifaddrmsg header{};
+  header.ifa_family = static_cast<uint8_t>(prefix.address.family);
+  header.ifa_prefixlen = prefix.length;
+  header.ifa_index = static_cast<uint32_t>(index);
+  NetlinkMessage message(RTM_DELADDR, 0, header);
+  message.put(IFA_LOCAL, prefix.address.bytes.data(), prefix.address.size());
+  return {std::move(message), "take address", prefix.text + " from " + name, {EADDRNOTAVAIL}};
+}
+
+NetlinkRequest delete_route_request(const RoutePlan& route, int index, const std::string& name) {
+  rtmsg header = route_header(route.to);
+  header.rtm_protocol = RTPROT_UNSPEC;  // any
+  header.rtm_scope = RT_SCOPE_NOWHERE;  // any
+  NetlinkMessage message(RTM_DELROUTE, 0, header);
+  if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
+  if (route.via) message.put(RTA_GATEWAY, route.via->bytes.data(), route.via->size());
+  message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
+  return {std::move(message), "remove route", route_text(route) + " on " + name, {ESRCH}};
+}
+
+std::optional<NetlinkRequest> set_request(NetlinkMessage message, const InterfacePlan& from,
+                                          const InterfacePlan& to, const Mac& mac) {
+  if (from.mac != to.mac) message.put(IFLA_ADDRESS, mac.data(), mac.size());
+  if (from.mtu != to.mtu) message.put_u32(IFLA_MTU, to.mtu ? to.mtu : ETH_DATA_LEN);
+  if (from.mac == to.mac && from.mtu == to.mtu) return {};
+  return NetlinkRequest{std::move(message), "change link", to.name};
+}
+
+std::vector<std::string> texts_of(const std::vector<IpPrefix>& addresses) {
+  std::vector<std::string> texts;
+  for (const auto& prefix : addresses) texts.push_back(prefix.text);
+  return texts;
+}
+
+std::vector<std::string> texts_of(const std::vector<RoutePlan>& routes) {
+  std::vector<std::string> texts;
+  for (const auto& route : routes) texts.push_back(route_text(route));
+  return texts;
+}
+
+template <class List, class Item>
+bool has(const List& list, const Item& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
 }
 
 bool has_ipv6(const std::vector<IpPrefix>& addresses) {
@@ -268,6 +320,11 @@ NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns) {
   return {std::move(made), "make link", plan.host_name};
 }
 
+bool is_end_of(const Link& link, const InterfacePlan& plan) {
+  return link.is_called(plan.alt_name) ||
+         (link.kind == "veth" && link.is_nameless() && link.mac == host_mac(plan));
+}
+
 std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge) {
   std::vector<NetlinkRequest> requests;
   requests.push_back(name_request(plan.host_name, plan.alt_name));
@@ -289,6 +346,44 @@ std::vector<NetlinkRequest> inside_requests(const InterfacePlan& plan, int index
   if (!plan.is_veth() && plan.kind != InterfaceKind::kPhysical) up.put_text(IFLA_IFALIAS, plan.alt_name);
   requests.push_back({std::move(up), "bring up link", plan.name});
   for (const auto& route : plan.routes) requests.push_back(route_request(route, index, plan.name));
+  return requests;
+}
+
+std::vector<NetlinkRequest> change_requests(const InterfacePlan& from, const InterfacePlan& to) {
+  std::vector<NetlinkRequest> requests;
+  NetlinkMessage message(RTM_SETLINK, 0, link_header());
+  message.put_text(IFLA_IFNAME, to.host_name);
+  if (auto set = set_request(std::move(message), from, to, host_mac(to))) requests.push_back(std::move(*set));
+  return requests;
+}
+
+std::vector<NetlinkRequest> change_inside_requests(const InterfacePlan& from, const InterfacePlan& to,
+                                                   int index) {
+  std::vector<NetlinkRequest> requests;
+  const auto addresses = texts_of(to.addresses), routes = texts_of(to.routes);
+  const bool other_mac = from.mac != to.mac;
+  if (texts_of(from.addresses) == addresses && texts_of(from.routes) == routes && !other_mac &&
+      from.mtu == to.mtu)
+    return requests;
+  for (size_t i = 0; i < from.routes.size(); i++)
+    if (!has(routes, texts_of(from.routes)[i]))
+      requests.push_back(delete_route_request(from.routes[i], index, to.name));
+  for (const auto& prefix : from.addresses)
+    if (!has(addresses, prefix.text)) requests.push_back(delete_address_request(prefix, index, to.name));
+  if (other_mac && from.mac)
+    requests.push_back(delete_address_request(link_local(*from.mac), index, to.name));
+  if (auto set =
+          set_request(NetlinkMessage(RTM_SETLINK, 0, link_header(index)), from, to, to.mac.value_or(Mac{})))
+    requests.push_back(std::move(*set));
+  // All of them: with the first address of a subnet its others may have gone.
+  for (const auto& prefix : to.addresses) requests.push_back(address_request(prefix, index, to.name));
+  if (has_ipv6(to.addresses) && to.mac)
+    requests.push_back(address_request(link_local(*to.mac), index, to.name));
+  for (const auto& route : to.routes) {
+    NetlinkRequest request = route_request(route, index, to.name);
+    request.taken = {EEXIST, ENETDOWN};  // down because the guest wants it so
+    requests.push_back(std::move(request));
+  }
   return requests;
 }
 

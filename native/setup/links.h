@@ -13,6 +13,7 @@ struct Link {
   int index = 0;
   unsigned flags = 0;  // IFF_UP...
   int master = 0;      // 0: none
+  int peer = 0;        // of a veth: the other end's index in its own namespace
   uint32_t mtu = 0, queue_length = 0;
   Mac mac = {}, permanent_mac = {};  // the latter only where there is hardware
   std::string name, kind, alias;
@@ -43,7 +44,14 @@ std::vector<NetlinkRequest> ifb_requests(const std::string& name, const std::str
 // The other end is born in `netns`.
 NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns);
 std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge);
+// Whether a veth is the host's end of it. Who was killed right after it had made one has given it no name,
+// but an address.
+bool is_end_of(const Link& link, const InterfacePlan& plan);
 std::vector<NetlinkRequest> inside_requests(const InterfacePlan& plan, int index);
+// What differs between two plans of one interface, of the host's end and inside.
+std::vector<NetlinkRequest> change_requests(const InterfacePlan& from, const InterfacePlan& to);
+std::vector<NetlinkRequest> change_inside_requests(const InterfacePlan& from, const InterfacePlan& to,
+                                                   int index);
 NetlinkRequest join_request(const std::string& name, const Link& bridge);
 // Gone already counts as done.
 NetlinkRequest delete_request(const Link& link);

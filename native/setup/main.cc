@@ -4,6 +4,10 @@
 //   tsct-setup teardown   plan on fd 0: undoes what a run has left behind
 //   tsct-setup edit       plan on fd 0, list of file edits on fd 3: changes the root of a stopped container
 //   tsct-setup repair-network   plan on fd 0: brings up its networks again
+//   tsct-setup change-network   plan on fd 0, with what it takes the place of, list of file edits on fd 3:
+//   changes
+//                         a running container
+//   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
@@ -13,6 +17,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "setup/control_client.h"
 #include "setup/json_reader.h"
 #include "setup/mount.h"
 #include "setup/network.h"
@@ -73,10 +78,16 @@ void mount_at(const LaunchPlan& plan, const char* directory) {
 
 void dispatch(const std::string& verb, int argc, char** argv) {
   LaunchPlan plan = decode_plan(read_fd(0, "read plan", "fd 0"));
-  if (verb == "start") return start_container(plan, kSetupSocketFd);
+  if (verb == "start") {
+    ::fcntl(kSetupSocketFd, F_SETFD, FD_CLOEXEC);  // for nobody that is started here
+    return start_container(plan, kSetupSocketFd);
+  }
   if (verb == "teardown") return tear_down(plan);
   if (verb == "edit") return edit(plan);
   if (verb == "repair-network") return repair_networks(plan);
+  if (verb == "change-network")
+    return change_network(plan, decode_file_edits(read_fd(3, "read edits", "fd 3")));
+  if (verb == "keep-plan") return hand_plan(plan.run_dir, 0);
   if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
   refuse("read arguments", verb, "is not a verb of tsct-setup");
 }

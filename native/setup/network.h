@@ -22,10 +22,16 @@ class Connection {
   explicit Connection(const LaunchPlan& plan);
   bool wanted() const { return !plan_.network.interfaces.empty(); }
 
-  // In the host's mount namespace: what is started here stays there.
+  // In the host's mount namespace: what is started here stays there. Both steps of it below.
   void prepare();
+  // Networks are there and stay until connect() is done; names and reservations are there.
+  void enter();
+  // Rules are on their way: `before`, then what all interfaces need, as one change.
+  void load_rules(const std::string& before = {});
   // `inner`: whose network namespace gets the links.
   void connect(pid_t inner);
+  // These of its interfaces; the namespace is pinned where one needs that.
+  void connect_to(int netns, const std::vector<const InterfacePlan*>& interfaces);
   // Before init is released.
   void finish();
 
@@ -44,6 +50,15 @@ class Connection {
 
 // Inside: addresses, up, routes.
 void configure_inside(const NetworkPlan& network);
+
+// Changes what a running container has, which the plan tells as `leaving`, into what the plan has. Its
+// supervisor gets the plan on fd 0 first: an end at any moment undoes both. May be repeated, and back.
+// `edits` are made in its root, where a mount of the guest's is not in their way.
+void change_network(const LaunchPlan& plan, const std::vector<FileEdit>& edits);
+
+// Held by who changes the network of a container that runs; an end of the run waits for it. `make`: else
+// empty when nobody ever did.
+UniqueFd lock_changes(const LaunchPlan& plan, bool make);
 
 // Brings up again, with the ports that they have, what is missing of the networks that a running container is
 // on.

@@ -267,6 +267,8 @@ NetworkPlan decode_network(JsonReader r) {
     if (!plan.interfaces.empty())
       refuse("decode plan", r.where("joins"), "leaves no room for interfaces of its own");
   }
+  if (r.has("leaving")) plan.leaving.push_back(decode_network(r.object("leaving")));
+  if (r.has("remade")) plan.remade = r.get<std::vector<std::string>>("remade");
   r.done();
   return plan;
 }

@@ -106,6 +106,11 @@ struct NetworkPlan {
   std::vector<NetworkUse> networks;
   std::vector<InterfacePlan> interfaces;
   std::optional<JoinedNamespace> joins;
+
+  // While a running container is changed: what it had before, all of it. Undone with the rest.
+  std::vector<NetworkPlan> leaving;  // one at most
+  // Names of interfaces of both that cannot be changed in place.
+  std::vector<std::string> remade;
 };
 
 // Throws SysError with the JSON path of what is wrong.

@@ -61,8 +61,13 @@ void Connection::enter(const NetworkUse& network) {
 }
 
 void Connection::prepare() {
-  if (!wanted()) return;
+  enter();
+  load_rules();
+}
+
+void Connection::enter() {
   in_stage([&] {
+    if (plan_.network.networks.empty() && !wanted()) return;
     netlink_ = std::make_unique<NetlinkSocket>();
     host_mounts_.reset(check(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), "find host's mounts", "open",
                              "/proc/self/ns/mnt"));
@@ -74,7 +79,12 @@ void Connection::prepare() {
     std::sort(networks.begin(), networks.end(),
               [](const NetworkUse* a, const NetworkUse* b) { return a->run_dir < b->run_dir; });
     for (const NetworkUse* network : networks) enter(*network);
-    std::string rules;
+  });
+}
+
+void Connection::load_rules(const std::string& before) {
+  in_stage([&] {
+    std::string rules = before;
     for (const auto& interface : plan_.network.interfaces) {
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
       if (interface.kind == InterfaceKind::kRouted) forward(interface.addresses);
@@ -94,14 +104,22 @@ void Connection::connect(pid_t inner) {
   in_stage([&] {
     UniqueFd netns = open_network_namespace(inner);
     if (needs_pin(plan_.network)) pin_namespace(plan_.run_dir, netns.get(), host_mounts_.get());
+    std::vector<const InterfacePlan*> all;
+    for (const auto& interface : plan_.network.interfaces) all.push_back(&interface);
+    connect_to(netns.get(), all);
+  });
+}
+
+void Connection::connect_to(int netns, const std::vector<const InterfacePlan*>& interfaces) {
+  in_stage([&] {
     std::string tables;
     // What was the host's first: its number is free in a namespace that has nothing yet, and so is not
     // another.
     for (bool given : {true, false})
-      for (const auto& interface : plan_.network.interfaces) {
-        if ((interface.kind == InterfaceKind::kPhysical) != given) continue;
-        make_interface(*netlink_, interface, {netns.get(), run_dir_.get()});
-        tables += interface.table_ruleset;
+      for (const auto* interface : interfaces) {
+        if ((interface->kind == InterfaceKind::kPhysical) != given) continue;
+        make_interface(*netlink_, *interface, {netns, run_dir_.get()});
+        tables += interface->table_ruleset;
       }
     tables_ = std::make_unique<NftRun>(tables, std::vector<int>{}, host_mounts_.get());
     // Inner has a copy of the descriptors: closing ours alone would not let go.
@@ -137,7 +155,6 @@ void Connection::load_rules_again() const {
 }
 
 void Connection::finish() {
-  if (!wanted()) return;
   in_stage([&] {
     if (rules_ && !rules_->finish()) load_rules_again();
     if (tables_) tables_->expect("load rules of", plan_.name);

@@ -69,33 +69,39 @@ void leave_network(Sockets& sockets, const LaunchPlan& plan, const NetworkUse& n
     if (others) reload_service(files);
   }
   shared.reset();
-  // Whoever deletes the last port sees that it was the last; a start holds the lock until it has one.
-  if (network_in_use(netlink, network, files, {})) return;
-  if (UniqueFd exclusive = files.lock_if_there(LOCK_EX)) {
-    if (!network_in_use(netlink, network, files, {}))
-      take_down_network(netlink, network, files, plan.cgroup, exclusive);
-  }
+  take_down_if_unused(netlink, network, files, plan.cgroup);
+}
+
+// While a running container is changed: what it was to have and what it had.
+std::vector<LaunchPlan> all_of(const LaunchPlan& plan) {
+  std::vector<LaunchPlan> plans{plan};
+  for (const auto& leaving : plan.network.leaving) plans.emplace_back(plan).network = leaving;
+  std::erase_if(plans, [](const LaunchPlan& one) { return one.network.interfaces.empty(); });
+  return plans;
 }
 
 }  // namespace
 
 void disconnect(const LaunchPlan& plan) {
-  if (plan.network.interfaces.empty()) return;
+  const std::vector<LaunchPlan> plans = all_of(plan);
+  if (plans.empty()) return;
   Steps steps;
   steps.run([&] {
     Sockets sockets;
-    for (const auto& network : plan.network.networks)
-      steps.run([&] { leave_network(sockets, plan, network, steps); });
+    for (const auto& one : plans)
+      for (const auto& network : one.network.networks)
+        steps.run([&] { leave_network(sockets, one, network, steps); });
     // Those on bridges that are not ours, and those of other kinds.
     UniqueFd pinned = open_pinned_namespace(plan.run_dir);
     UniqueFd run_dir(::open(plan.run_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     bool done = true;
-    for (const auto& interface : plan.network.interfaces)
-      steps.run([&] {
-        bool was = std::exchange(done, false);
-        remove_interface(sockets.route, interface, {pinned.get(), run_dir.get()});
-        done = was;
-      });
+    for (const auto& one : plans)
+      for (const auto& interface : one.network.interfaces)
+        steps.run([&] {
+          bool was = std::exchange(done, false);
+          remove_interface(sockets.route, interface, {pinned.get(), run_dir.get()});
+          done = was;
+        });
     // While it holds a link of the host it is kept, for the next command to try again.
     if (done) steps.run([&] { unpin_namespace(plan.run_dir); });
   });

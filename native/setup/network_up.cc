@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -165,6 +166,14 @@ void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const 
   tables.expect("delete tables of network", network.name);
   delete_rules_called(comment_of(network));
   files.remove_all();
+}
+
+void take_down_if_unused(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                         const CgroupPlan& cgroup) {
+  if (network_in_use(netlink, network, files, {})) return;
+  UniqueFd exclusive = files.lock_if_there(LOCK_EX);
+  if (exclusive && !network_in_use(netlink, network, files, {}))
+    take_down_network(netlink, network, files, cgroup, exclusive);
 }
 
 }  // namespace tsct

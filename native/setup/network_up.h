@@ -26,6 +26,11 @@ void load_tables(const NetworkUse& network, const NetworkFiles& files, const Uni
 void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
                        const CgroupPlan& cgroup, const UniqueFd& exclusive);
 
+// The same, if nobody is. Whoever deletes the last port sees that it was the last; a start holds the lock
+// until it has one.
+void take_down_if_unused(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
+                         const CgroupPlan& cgroup);
+
 // Whether a container other than those whose links are `except` is on it.
 bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
                     const std::vector<InterfacePlan>& except);

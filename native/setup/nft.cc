@@ -47,8 +47,6 @@ std::string one_line(const std::string& text) {
   char* argv[] = {name, flag, file, nullptr};
   char* env[] = {locale, nullptr};
   if (::dup2(input, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0) {
-    // The hand-over socket is not for it (fd 3 is open across exec).
-    ::close(3);
     for (int lock : locks) ::fcntl(lock, F_SETFD, 0);
     if (mounts < 0 || ::setns(mounts, CLONE_NEWNS) == 0)
       for (const char* program : kPrograms) ::execve(program, argv, env);

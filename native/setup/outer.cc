@@ -146,7 +146,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   claim_id_range(plan, supervisor);
   cgroups.create();
   UniqueFd payload = cgroups.open_payload();
-  hold_ports(plan, supervisor, cgroups);
+  hold_ports(plan, supervisor_pid, cgroups);
   Connection connection(plan);
   connection.prepare();
   JoinedNetwork network(plan.network);

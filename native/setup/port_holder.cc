@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@ namespace tsct {
 namespace {
 
 constexpr const char* kStep = "start port holder";
+constexpr const char* kFindStep = "find port holder";
 constexpr const char* kEndStep = "end port holder";
 constexpr int kEndMs = 5000;
 constexpr uint32_t kNobody = 65534;
@@ -34,17 +37,6 @@ UniqueFd take_lock(const std::string& path) {
   return lock;
 }
 
-UniqueFd table_in_memory(const PortTable& head, const std::vector<PortEntry>& entries) {
-  UniqueFd fd(check(::memfd_create("tsct-ports", MFD_CLOEXEC), kStep, "memfd_create"));
-  std::string bytes(reinterpret_cast<const char*>(&head), sizeof head);
-  bytes.append(reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof entries[0]);
-  for (size_t at = 0; at < bytes.size();) {
-    ssize_t n = check(::write(fd.get(), bytes.data() + at, bytes.size() - at), kStep, "write");
-    at += static_cast<size_t>(n);
-  }
-  return fd;
-}
-
 struct Start {
   std::string path, key;
   int table, null, report;
@@ -58,7 +50,6 @@ struct Start {
   ::setsid();
   bool ready = ::chdir("/") == 0 && ::dup2(start.table, 0) == 0 && ::dup2(start.null, 1) == 1 &&
                ::dup2(start.null, 2) == 2;
-  ::close(kSetupSocketFd);  // open across exec; all else that is not kept is not
   for (int fd : start.kept) ::fcntl(fd, F_SETFD, 0);
   char name[] = "tsct-ports";
   char* argv[] = {name, const_cast<char*>(start.key.c_str()), nullptr};
@@ -104,10 +95,14 @@ bool is_free(const UniqueFd& lock) {
 }
 
 // While the lock is taken the process lives, so that its pid is nobody else's.
-void kill_holder(const UniqueFd& lock, int patience_ms) {
+pid_t pid_in(const UniqueFd& lock) {
   char text[16] = {};
-  if (::pread(lock.get(), text, sizeof text - 1, 0) < 0) fail(kEndStep, "pread", "ports.lock");
-  pid_t pid = static_cast<pid_t>(atoi(text));
+  if (::pread(lock.get(), text, sizeof text - 1, 0) < 0) fail(kFindStep, "pread", "ports.lock");
+  return static_cast<pid_t>(atoi(text));
+}
+
+void kill_holder(const UniqueFd& lock, int patience_ms) {
+  pid_t pid = pid_in(lock);
   UniqueFd pidfd(pid > 1 ? pidfd_open(pid) : -1);
   if (pidfd && !is_free(lock)) {
     pidfd_send_signal(pidfd.get(), SIGKILL);
@@ -118,27 +113,81 @@ void kill_holder(const UniqueFd& lock, int patience_ms) {
   }
 }
 
-void start_holder(const LaunchPlan& plan, const SupervisorLink& supervisor, const Cgroups& cgroups) {
-  BoundPorts ports = bind_ports(plan.network);
-  if (ports.sockets.empty()) return;
-  UniqueFd lock = take_lock(lock_path(plan));
-  int ends[2];
-  check(::pipe2(ends, O_CLOEXEC), kStep, "pipe2");
-  UniqueFd life(ends[0]), held(ends[1]);
-  PortTable head{life.get(), lock.get(), plan.root_uid() ? plan.root_uid() : kNobody,
-                 static_cast<uint32_t>(ports.entries.size())};
-  UniqueFd table = table_in_memory(head, ports.entries);
-  Start start{program_path("tsct-ports", kStep), plan.key, table.get(), -1, -1, {life.get(), lock.get()}};
-  for (const auto& fd : ports.sockets) start.kept.push_back(fd.get());
-  pid_t pid = spawn(start, cgroups.supervisor());
-  std::string text = std::to_string(pid) + "\n";
-  check(::pwrite(lock.get(), text.data(), text.size(), 0), kStep, "pwrite", lock_path(plan));
-  supervisor.hold(held.get());
+void start_holder(const LaunchPlan& plan, pid_t supervisor, const Cgroups& cgroups) {
+  std::vector<PortEntry> wanted = published_ports(plan.network), entries;
+  if (wanted.empty()) return;
+  MoreFiles files(wanted.size());
+  std::vector<UniqueFd> sockets;
+  for (auto& entry : wanted) {
+    UniqueFd fd = bind_port(entry);
+    if (!fd) continue;
+    entry.socket = fd.get();
+    sockets.push_back(std::move(fd));
+    entries.push_back(entry);
+  }
+  start_port_holder(plan, supervisor, cgroups, entries);
 }
 
 }  // namespace
 
-void hold_ports(const LaunchPlan& plan, const SupervisorLink& supervisor, const Cgroups& cgroups) {
+void start_port_holder(const LaunchPlan& plan, pid_t supervisor, const Cgroups& cgroups,
+                       const std::vector<PortEntry>& entries) {
+  UniqueFd lock = take_lock(lock_path(plan));
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), kStep, "socketpair");
+  UniqueFd control(ends[0]), far(ends[1]);
+  UniqueFd life(check(pidfd_open(supervisor), kStep, "pidfd_open", "supervisor"));
+  PortHead head{life.get(),
+                lock.get(),
+                control.get(),
+                far.get(),
+                plan.root_uid() ? plan.root_uid() : kNobody,
+                static_cast<uint32_t>(entries.size())};
+  UniqueFd table = port_table_in_memory(head, entries);
+  Start start{program_path("tsct-ports", kStep),
+              plan.key,
+              table.get(),
+              -1,
+              -1,
+              {life.get(), lock.get(), control.get(), far.get()}};
+  for (const auto& entry : entries) start.kept.push_back(entry.socket);
+  pid_t pid = spawn(start, cgroups.supervisor());
+  std::string text = std::to_string(pid) + "\n";
+  check(::pwrite(lock.get(), text.data(), text.size(), 0), kStep, "pwrite", lock_path(plan));
+}
+
+UniqueFd port_table_in_memory(const PortHead& head, const std::vector<PortEntry>& entries) {
+  UniqueFd fd(check(::memfd_create("tsct-ports", MFD_CLOEXEC), kStep, "memfd_create"));
+  std::string bytes(reinterpret_cast<const char*>(&head), sizeof head);
+  bytes.append(reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(PortEntry));
+  for (size_t at = 0; at < bytes.size();) {
+    ssize_t n = check(::write(fd.get(), bytes.data() + at, bytes.size() - at), kStep, "write");
+    at += static_cast<size_t>(n);
+  }
+  return fd;
+}
+
+std::optional<PortHolder> find_port_holder(const LaunchPlan& plan) {
+  UniqueFd lock(::open(lock_path(plan).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!lock || is_free(lock)) return {};
+  UniqueFd pidfd(pidfd_open(pid_in(lock)));
+  if (!pidfd || is_free(lock)) return {};
+  PortHolder holder;
+  UniqueFd table(pidfd_getfd(pidfd.get(), 0));
+  struct stat st;
+  if (!table || ::fstat(table.get(), &st) < 0 || !S_ISREG(st.st_mode)) return holder;
+  auto head_size = static_cast<ssize_t>(sizeof holder.head);
+  if (::pread(table.get(), &holder.head, sizeof holder.head, 0) != head_size) return holder;
+  size_t size = holder.head.count * sizeof(PortEntry);
+  if (st.st_size != head_size + static_cast<off_t>(size)) return holder;
+  holder.entries.resize(holder.head.count);
+  if (::pread(table.get(), holder.entries.data(), size, head_size) != static_cast<ssize_t>(size))
+    return holder;
+  holder.far.reset(check(pidfd_getfd(pidfd.get(), holder.head.far), kFindStep, "pidfd_getfd", "tsct-ports"));
+  return holder;
+}
+
+void hold_ports(const LaunchPlan& plan, pid_t supervisor, const Cgroups& cgroups) {
   try {
     start_holder(plan, supervisor, cgroups);
   } catch (SysError& e) {

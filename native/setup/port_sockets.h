@@ -1,4 +1,7 @@
 #pragma once
+// Sockets of published ports, bound for tsct-ports.
+#include <sys/resource.h>
+
 #include <vector>
 
 #include "ports/table.h"
@@ -7,13 +10,25 @@
 
 namespace tsct {
 
-struct BoundPorts {
-  std::vector<UniqueFd> sockets;
-  std::vector<PortEntry> entries;  // one for each socket
-};
+// One entry for each port, without a socket. What is published on all addresses is there for IPv4 and IPv6.
+std::vector<PortEntry> published_ports(const NetworkPlan& network);
 
-// Binds all that is published, to IPv4 and IPv6 of the host, and listens. Throws SysError of the step
-// "bind port" which tells the port and, if it is taken, by whom.
-BoundPorts bind_ports(const NetworkPlan& network);
+// Throws SysError, for a port that is taken with who has it. Empty on a host without this version of IP, if
+// all addresses are meant.
+UniqueFd bind_port(const PortEntry& entry);
+
+// Lets this process have that many files open besides its own: a range of ports is two sockets for each, and
+// what init gets is not to depend on it.
+class MoreFiles {
+ public:
+  explicit MoreFiles(size_t wanted);
+  ~MoreFiles();
+  MoreFiles(const MoreFiles&) = delete;
+  MoreFiles& operator=(const MoreFiles&) = delete;
+
+ private:
+  rlimit before_{};
+  bool changed_ = false;
+};
 
 }  // namespace tsct

@@ -20,7 +20,8 @@ bool supervisor_alive(const std::string& run_dir) {
 }
 
 void remove_run_dir(const std::string& run_dir) {
-  for (const char* name : {"control", "console.log", "console.log.1", "supervisor.log", "lock"})
+  for (const char* name :
+       {"control", "console.log", "console.log.1", "supervisor.log", "network.lock", "lock"})
     ::unlink((run_dir + "/" + name).c_str());
   if (::rmdir(run_dir.c_str()) < 0 && errno != ENOENT) fail("remove run directory", "rmdir", run_dir);
 }
@@ -29,12 +30,14 @@ void remove_run_dir(const std::string& run_dir) {
 
 void tear_down(const LaunchPlan& plan) {
   bool alive = supervisor_alive(plan.run_dir);
+  UniqueFd busy = lock_changes(plan, false);
   end_port_holder(plan);  // first: it sits in the supervisor's group
   bool systemd = plan.cgroup.driver == CgroupPlan::Driver::kSystemd;
   // Under systemd a dead supervisor's groups went with its unit.
   if (alive || !systemd) Cgroups(plan, ::getppid()).remove();
   remove_run_upper(plan.rootfs);  // after all that could still write to it
   disconnect(plan);
+  if (busy) ::unlink((plan.run_dir + "/network.lock").c_str());
   if (alive) return;
   remove_id_range_locks(plan);
   remove_run_dir(plan.run_dir);

@@ -41,6 +41,8 @@ void let_go(Supervisor& s, Client& c) {
 void hang_up(Supervisor& s, Client& c) {
   close(c.fd);
   c.fd = -1;
+  if (c.passed >= 0) close(c.passed);
+  c.passed = -1;
   if (c.mode == Client::Mode::kHold) let_go(s, c);
 }
 
@@ -125,6 +127,15 @@ void enter(Supervisor& s, Client& c) {
   send_message(c.fd, line.c_str(), line.size(), &s.pidfd, 1);
 }
 
+// What undoes this run, and what a reboot from inside starts. Once the end has begun it is too late: that
+// goes by the plan that it has.
+void take_plan(Supervisor& s, Client& c) {
+  if (!s.init || s.init_exited || s.state != State::kRunning)
+    return answer(c, -ESRCH, "take plan", "the system is not running");
+  if (c.passed < 0) return answer(c, -EBADF, "take plan", "there is none with the request");
+  answer(c, dup2(c.passed, 0) < 0 ? -errno : 0, "take plan");
+}
+
 int word_number(const char** at) {
   while (**at == ' ') ++*at;
   return static_cast<int>(strtol(*at, const_cast<char**>(at), 10));
@@ -180,6 +191,8 @@ bool serve(Supervisor& s, Client& c) {
     kill_now(s, c);
   } else if (is(line, "freeze") || is(line, "thaw")) {
     freeze(s, c, line[0] == 'f');
+  } else if (is(line, "plan")) {
+    take_plan(s, c);
   } else if (is(line, "signal")) {
     const char* args = line + 6;
     answer(c, s.pidfd >= 0 && pidfd_send_signal(s.pidfd, word_number(&args)) == 0 ? 0 : -ESRCH,
@@ -290,7 +303,12 @@ void on_client(Supervisor& s, Client& c, uint32_t events) {
   if (c.mode == Client::Mode::kConsole) return console_input(s, c);
   char byte;
   for (;;) {
-    ssize_t n = recv(c.fd, &byte, 1, MSG_DONTWAIT);
+    int passed;
+    ssize_t n = receive_message(c.fd, &byte, 1, &passed, 1, MSG_DONTWAIT);
+    if (passed >= 0) {
+      if (c.passed >= 0) close(c.passed);
+      c.passed = passed;
+    }
     if (n < 0 && (errno == EAGAIN || errno == EINTR) && !(events & (EPOLLHUP | EPOLLERR))) return;
     if (n <= 0) return hang_up(s, c);
     if (c.mode == Client::Mode::kEvents) continue;

@@ -20,6 +20,7 @@ struct Client {
   int fd = -1;
   enum class Mode : uint8_t { kRequest, kEvents, kConsole, kHold } mode = Mode::kRequest;
   uint8_t used = 0;  // bytes of the request line so far
+  int passed = -1;   // came with it
   char line[64];
 };
 

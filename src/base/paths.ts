@@ -37,6 +37,8 @@ export class StateLayout {
   lastExitFile = (name: string): HostPath => join(this.root, name, 'last-exit.json');
   /** The plan of the last start: what tears down after a crash. */
   planFile = (name: string): HostPath => join(this.root, name, '.plan.json');
+  /** What a change of the network of a running one began from; there while it is under way, or was killed. */
+  networkChangeFile = (name: string): HostPath => join(this.root, name, '.network-change.json');
   /** Marks a container that create has not finished: never listed as whole, swept by the next command. */
   partialMark = (name: string): HostPath => join(this.root, name, '.partial');
   /** flock of everything that changes one container. Lives outside NAME/ so that destroy and rename can hold it. */

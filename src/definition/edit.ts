@@ -84,6 +84,27 @@ function checkedValue({ section, key, op, value }: ConfigChange, origin: Origin)
   return trimmed;
 }
 
+/** The text without a section: its headers and settings; comments stay. */
+export function removeSection(text: string, section: string): string {
+  const own = [...scanLines(text)].filter(
+    (line) => (line.kind === 'entry' || line.kind === 'section') && line.section === section,
+  );
+  return own.reduceRight((rest, { start, end }) => rest.slice(0, start) + rest.slice(end), text);
+}
+
+/** The text without the lines of a key that say one of these. */
+export function removeValues(
+  text: string,
+  { section, key }: Pick<ConfigChange, 'section' | 'key'>,
+  isOne: (value: string) => boolean,
+): string {
+  const entries = [...scanLines(text)].filter(
+    (line): line is Entry =>
+      line.kind === 'entry' && line.section === section && line.key === key && isOne(line.value),
+  );
+  return removeEntries(text, entries);
+}
+
 function removeEntries(text: string, entries: readonly Entry[]): string {
   return entries.reduceRight((rest, { start, end }) => rest.slice(0, start) + rest.slice(end), text);
 }

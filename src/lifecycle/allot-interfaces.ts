@@ -51,10 +51,14 @@ export async function allotInterfaces(
       addresses[of.name] = allot(
         name,
         definition,
-        { of, mac, network, had: identity.addresses[of.name] },
         {
-          by: new Map([...holders.by, ...Object.values(addresses).map(({ ipv4 }) => [ipv4, name] as const)]),
+          of,
+          mac,
+          network,
+          had: identity.addresses[of.name],
+          others: othersOf(of, wanted, identity, addresses),
         },
+        holders,
       );
     }
     const allotted = { ...identity, macs, addresses };
@@ -67,6 +71,17 @@ export async function allotInterfaces(
 export function interfacesOf(definition: ContainerDefinition): readonly InterfaceDefinition[] {
   const { network, interfaces } = definition;
   return network.private || network.namespace.whose !== 'own' ? [] : interfaces;
+}
+
+/** IPv4 addresses that its other interfaces have, or may keep. */
+function othersOf(
+  of: InterfaceDefinition,
+  wanted: readonly InterfaceDefinition[],
+  identity: Identity,
+  allotted: Readonly<Record<string, Allotment>>,
+): readonly string[] {
+  const others = wanted.filter(({ name }) => name !== of.name);
+  return others.flatMap(({ name }) => (allotted[name] ?? identity.addresses[name])?.ipv4 ?? []);
 }
 
 function macOf(of: InterfaceDefinition, identity: Identity): string {
@@ -110,7 +125,7 @@ function isFree(network: NetworkRecord, ipv4: string): boolean {
 function allot(
   name: string,
   definition: ContainerDefinition,
-  { of, mac, network, had }: AllotmentInput,
+  { of, mac, network, had, others }: AllotmentInput,
   holders: Holders,
 ): Allotment {
   const ipv6 = ipv6Of(of, network, mac);
@@ -120,7 +135,7 @@ function allot(
   }
   const wish = staticOf(of, 4);
   if (wish !== undefined) return { network: network.name, ipv4: wish, ipv6 };
-  const taken = new Set(holders.by.keys());
+  const taken = new Set([...holders.by.keys(), ...others]);
   const keeps = had?.network === network.name && isFree(network, had.ipv4) && !taken.has(had.ipv4);
   const ipv4 = keeps
     ? had.ipv4
@@ -133,6 +148,7 @@ interface AllotmentInput {
   readonly mac: string;
   readonly network: NetworkRecord;
   readonly had: Allotment | undefined;
+  readonly others: readonly string[];
 }
 
 interface Claim {
@@ -185,17 +201,21 @@ function refuseForeign(
 function readHolders(ctx: Context, uuid: string): Holders {
   const by = new Map<string, string>();
   for (const name of readdirSync(ctx.layout.root).filter((entry) => !entry.startsWith('.'))) {
-    const identity = glance(ctx.layout.identityFile(name));
-    if (identity === undefined || identity.uuid === uuid) continue;
-    for (const mac of Object.values(identity.macs ?? {})) by.set(mac, name);
-    for (const { ipv4, ipv6 } of Object.values(identity.addresses ?? {})) by.set(ipv4, name).set(ipv6, name);
+    // One whose network is just being changed may get back what it had.
+    const changing = glance<{ identity?: Partial<Identity> }>(ctx.layout.networkChangeFile(name))?.identity;
+    for (const identity of [glance<Partial<Identity>>(ctx.layout.identityFile(name)), changing]) {
+      if (identity === undefined || identity.uuid === uuid) continue;
+      for (const mac of Object.values(identity.macs ?? {})) by.set(mac, name);
+      for (const { ipv4, ipv6 } of Object.values(identity.addresses ?? {}))
+        by.set(ipv4, name).set(ipv6, name);
+    }
   }
   return { by };
 }
 
-function glance(file: string): Partial<Identity> | undefined {
+function glance<T>(file: string): T | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Partial<Identity>;
+    return JSON.parse(readFileSync(file, 'utf8')) as T;
   } catch {
     return undefined; // being made, being destroyed, damaged: its own commands will say so
   }

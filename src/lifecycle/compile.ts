@@ -1,5 +1,3 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { isErrno } from '../base/errors.js';
 import { loadTexts, readCredentials } from '../definition/load.js';
 import { type ConfigText, parseDefinition } from '../definition/parse.js';
 import type { ContainerDefinition } from '../definition/schema.js';
@@ -7,7 +5,6 @@ import { readLinkMac } from '../host/links.js';
 import { mountOf, readMountTable } from '../host/mount-table.js';
 import { probeHost } from '../host/probe-host.js';
 import { buildPlan } from '../plan/build-plan.js';
-import type { LaunchPlan } from '../plan/launch-plan.js';
 import type { PlanNetwork, WritesTo } from '../plan/plan-input.js';
 import { writesToMemory } from '../plan/rootfs.js';
 import { readCurrent } from '../state/current.js';
@@ -19,31 +16,26 @@ import { allotInterfaces } from './allot-interfaces.js';
 import type { Context } from './context.js';
 import { chainsToOpen } from './forward-drops.js';
 import { readJoinedResolvConf } from './joined-network.js';
+import { type Compiled, readCompiled } from './kept-plan.js';
 import { needNetworkPrograms } from './network-programs.js';
 import { presentTrees } from './present-trees.js';
-
-/** A plan and the config that it was made from. */
-export interface Compiled {
-  readonly plan: LaunchPlan;
-  readonly config: readonly ConfigText[];
-}
 
 /**
  * Definition, identity and host facts to plan: reads, decides, and changes nothing but that an interface that is new
  * in the config is allotted what it lacks. The trees that the plan names are there afterwards: those that are volumes
  * may have had to be mounted.
- * @param options.isDryRun nothing is allotted either.
+ * @param options.isDryRun nothing is allotted either. @param options.config in place of what is on disk.
  * @throws TSCT_CONFIG_* with file and line, TSCT_DAMAGED_RECORD, TSCT_NEWER_FORMAT, TSCT_HOST_* (exit 5).
  */
 export async function compile(
   ctx: Context,
   name: string,
   writesTo: WritesTo = 'config',
-  options: { readonly isDryRun?: boolean } = {},
+  options: { readonly isDryRun?: boolean; readonly config?: readonly ConfigText[] } = {},
 ): Promise<Compiled> {
   const dir = ctx.layout.containerDir(name);
   const [config, before, current] = await Promise.all([
-    loadTexts(dir),
+    options.config ?? loadTexts(dir),
     readIdentity(ctx.layout.identityFile(name)),
     readCurrent(ctx.layout.currentFile(name)),
   ]);
@@ -116,22 +108,4 @@ function limitOf(
   // What --ephemeral writes lies on the state root itself.
   const place = writesTo === 'config' ? ctx.layout.layerTree(current.upper) : ctx.layout.root;
   return { limitedBy: sizeLimitedBy(name, { inMemory, isSubvolume }, mountOf(place, readMountTable())) };
-}
-
-/** Kept beside the container while it runs: what tears down after a crash, and what `pending` is told by. */
-export async function keepCompiled(ctx: Context, name: string, compiled: Compiled): Promise<void> {
-  const path = ctx.layout.planFile(name);
-  // Not fsynced: after a crash of the host nothing of the run is left to be torn down.
-  await writeFile(`${path}.tmp`, JSON.stringify(compiled), { mode: 0o600 });
-  await rename(`${path}.tmp`, path);
-}
-
-/** What the run that is under way was started with; undefined when there never was one. */
-export async function readCompiled(ctx: Context, name: string): Promise<Compiled | undefined> {
-  try {
-    return JSON.parse(await readFile(ctx.layout.planFile(name), 'utf8')) as Compiled;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }

@@ -1,16 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { writeFileAtomic } from '../base/atomic-file.js';
 import { ExitCode, TsctError } from '../base/errors.js';
-import { type ConfigChange, editText, parseAssignment, splitSettingName } from '../definition/edit.js';
+import {
+  type ConfigChange,
+  editText,
+  parseAssignment,
+  removeSection,
+  splitSettingName,
+} from '../definition/edit.js';
 import { describeKeys } from '../definition/key-help.js';
 import { loadTexts } from '../definition/load.js';
 import { type ConfigText, findRow, parseDefinition } from '../definition/parse.js';
 import { scanLines } from '../definition/scan.js';
-import { settingName } from '../definition/schema.js';
-import { checkLimits } from './check-limits.js';
+import { instanceOf, settingName } from '../definition/schema.js';
+import { type ChangeResult, changeConfig } from './change-config.js';
 import type { Context } from './context.js';
-import { withLock } from './locking.js';
-import { observe } from './observe.js';
 
 /** What one key is set to. */
 export interface ConfigValue {
@@ -65,11 +68,6 @@ function valuesOf(texts: readonly ConfigText[], section: string, key: string, li
   return values;
 }
 
-/** Whether a change counts only from the next start. */
-export interface ChangeResult {
-  readonly pending: boolean;
-}
-
 /**
  * Changes settings, all or none; comments and every other byte stay.
  * @param assignments `Section.Key=VALUE` each. @param op append adds to a list.
@@ -82,20 +80,33 @@ export async function configSet(
   op: 'set' | 'append',
 ): Promise<ChangeResult> {
   const changes = assignments.map((text) => ({ ...parseAssignment(text), op }));
-  return change(ctx, name, (text) => applyChanges(text, changes));
+  return changeConfig(ctx, name, (text) => applyChanges(text, changes), changes.map(nameOf));
 }
 
+/** @param keys `Section.Key`, or `Network IF` for the whole of that section. */
 export async function configUnset(
   ctx: Context,
   name: string,
   keys: readonly string[],
 ): Promise<ChangeResult> {
-  const changes = keys.map((key) => ({ ...splitKey(key), op: 'unset' as const, value: '' }));
-  return change(ctx, name, (text) => applyChanges(text, changes));
+  const sections = keys.filter((key) => instanceOf(key));
+  const changes = keys
+    .filter((key) => !instanceOf(key))
+    .map((key) => ({ ...splitKey(key), op: 'unset' as const, value: '' }));
+  const edit = (text: string) => applyChanges(sections.reduce(removeSection, text), changes);
+  const result = await changeConfig(ctx, name, edit, changes.map(nameOf));
+  const left = parseDefinition(await configTexts(ctx, name)).interfaces.map((of) => `Network ${of.name}`);
+  const section = sections.find((one) => left.includes(one));
+  if (section !== undefined) ctx.warn(`[${section}] is in a file of config.d, too: it stays`);
+  return result;
+}
+
+function nameOf({ section, key }: ConfigChange): string {
+  return settingName(section, key);
 }
 
 function applyChanges(text: string, changes: readonly ConfigChange[]): string {
-  return changes.reduce((edited, one) => editText(edited, one, settingName(one.section, one.key)), text);
+  return changes.reduce((edited, one) => editText(edited, one, nameOf(one)), text);
 }
 
 /**
@@ -107,7 +118,7 @@ export async function replaceConfig(
   name: string,
   texts: { readonly before: string; readonly after: string },
 ): Promise<ChangeResult> {
-  return change(ctx, name, (now) => {
+  return changeConfig(ctx, name, (now) => {
     if (now === texts.before) return texts.after;
     throw new TsctError(
       'TSCT_CONFIG_CHANGED',
@@ -117,20 +128,6 @@ export async function replaceConfig(
         hint: 'look at it and edit again',
       },
     );
-  });
-}
-
-/** Checks the whole config with its drop-ins before it is written. */
-async function change(ctx: Context, name: string, edit: (text: string) => string): Promise<ChangeResult> {
-  ctx.store.need(name);
-  return withLock(ctx, name, async () => {
-    const file = ctx.layout.configFile(name);
-    const before = await rawConfig(ctx, name);
-    const after = edit(before);
-    const dropIns = (await loadTexts(ctx.layout.containerDir(name))).slice(1);
-    checkLimits(parseDefinition([{ file, text: after }, ...dropIns]));
-    if (after !== before) await writeFileAtomic(file, after);
-    return { pending: (await observe(ctx, name)).status !== undefined };
   });
 }
 

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { canHoldUpper, mountOf, readMountTable } from '../host/mount-table.js';
 import type { WritesTo } from '../plan/plan-input.js';
 import { removeTree } from '../state/store.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 
 /**
  * True if what the run that is under way writes to its root is gone when it ends (--ephemeral, or Volatile=). Only

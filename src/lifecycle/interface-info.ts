@@ -6,8 +6,8 @@ import type { InterfacePlan } from '../plan/network-plan.js';
 import type { Identity } from '../state/identity.js';
 import { Networks } from '../state/network.js';
 import type { Status } from '../supervisor/protocol.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 
 /** One interface of a container. */
 export interface InterfaceInfo {

@@ -10,6 +10,7 @@ import { repairNetwork as repairNative } from '../supervisor/setup.js';
 import { compile } from './compile.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
+import { mendPorts } from './live-network.js';
 import { type NetworkService, readService } from './network-service.js';
 import { checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
 import { type NetworkUser, networkUsers, usersOf } from './network-users.js';
@@ -155,7 +156,10 @@ export async function repairNetworks(
   return forEach(all, async (name) => {
     checkNetworkName(name);
     await new Networks(ctx.layout).need(name);
-    return { name, repaired: await repairOne(ctx, name, await usersOf(ctx, name)) };
+    const users = await usersOf(ctx, name);
+    const repaired = await repairOne(ctx, name, users);
+    for (const user of users.filter(({ running }) => running)) await mendPorts(ctx, user.name);
+    return { name, repaired };
   });
 }
 

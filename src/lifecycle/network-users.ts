@@ -3,8 +3,8 @@ import { loadDefinition } from '../definition/load.js';
 import { networkOfInterface } from '../network/kinds.js';
 import { type Allotment, readIdentity } from '../state/identity.js';
 import { interfacesOf } from './allot-interfaces.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 import { observe } from './observe.js';
 
 /** A container that is on a network. */

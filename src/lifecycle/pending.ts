@@ -1,9 +1,10 @@
+import { splitSettingName } from '../definition/edit.js';
 import { describeKeys } from '../definition/key-help.js';
 import { loadTexts } from '../definition/load.js';
 import { type ConfigText, findRow, parseDefinition } from '../definition/parse.js';
 import { type ContainerDefinition, instanceOf, settingName } from '../definition/schema.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { type Compiled, readCompiled } from './kept-plan.js';
 
 /**
  * Settings of a running container that were changed since its start, as `Section.Key`: they count from the next.
@@ -16,10 +17,16 @@ export async function pendingKeys(ctx: Context, name: string): Promise<string[]>
   try {
     now = await loadTexts(ctx.layout.containerDir(name));
     if (JSON.stringify(now) === JSON.stringify(started.config)) return [];
-    return changedKeys(parseDefinition(started.config), parseDefinition(now));
+    return changedSince(started, parseDefinition(now));
   } catch {
     return ['config'];
   }
+}
+
+/** Keys that say something else than what a run has: live ones may have been changed since its start. */
+export function changedSince({ config, live }: Compiled, now: ContainerDefinition): string[] {
+  const atStart = changedKeys(parseDefinition(config), now).filter((key) => !isLive(key));
+  return [...atStart, ...changedKeys(parseDefinition(live ?? config), now).filter(isLive)];
 }
 
 /** Keys whose values differ. */
@@ -28,6 +35,12 @@ export function changedKeys(before: ContainerDefinition, after: ContainerDefinit
   return describeKeys([...interfaces])
     .filter(({ section, key }) => settingOf(before, section, key) !== settingOf(after, section, key))
     .map(({ section, key }) => settingName(section, key));
+}
+
+/** @param name `Section.Key`, `Network.eth0.Key`: a change of it counts at once. */
+export function isLive(name: string): boolean {
+  const setting = splitSettingName(name);
+  return setting !== undefined && (findRow(setting.section, setting.key)?.live ?? false);
 }
 
 function settingOf(definition: ContainerDefinition, section: string, key: string): string {

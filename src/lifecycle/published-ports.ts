@@ -1,15 +1,20 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { RUN_ROOT } from '../base/paths.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 import { observe } from './observe.js';
 
 /**
  * Refuses a plan that publishes what a container that runs has published already, on whatever network.
  * @throws TSCT_PORT_TAKEN (exit 4) with the holder's name.
  */
-export async function refusePublished(ctx: Context, name: string, plan: LaunchPlan): Promise<void> {
+export async function refusePublished(
+  ctx: Context,
+  name: string,
+  plan: LaunchPlan,
+  doing = `start ${name}`,
+): Promise<void> {
   const wanted = publishedBy(plan);
   if (wanted.size === 0) return;
   for (const other of await ctx.store.runDirs(RUN_ROOT)) {
@@ -17,7 +22,7 @@ export async function refusePublished(ctx: Context, name: string, plan: LaunchPl
     const started = await readCompiled(ctx, other);
     const taken = started && [...publishedBy(started.plan)].find((port) => wanted.has(port));
     if (taken === undefined) continue;
-    throw new TsctError('TSCT_PORT_TAKEN', `cannot start ${name}: ${other} has published port ${taken}`, {
+    throw new TsctError('TSCT_PORT_TAKEN', `cannot ${doing}: ${other} has published port ${taken}`, {
       exitCode: ExitCode.WrongState,
       hint: `choose another port of the host, or stop the other one: tsct stop ${other}`,
     });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type AtomicWrites, withWrites } from '../base/atomic-file.js';
 import { isErrno, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
@@ -11,6 +12,10 @@ import type { Context } from './context.js';
  * nothing to do, and can be repeated: a crash in the middle is mended by the next command. The caller holds the lock.
  */
 export async function settle(ctx: Context, name: string): Promise<void> {
+  if (existsSync(ctx.layout.networkChangeFile(name))) {
+    const { settleNetworkChange } = await import('./settle-network.js'); // hardly ever
+    await settleNetworkChange(ctx, name);
+  }
   const current = await readable(ctx, name);
   if (!current?.unsettled) return;
   await withWrites(async (writes) => {

@@ -1,9 +1,9 @@
 import { RUN_ROOT } from '../base/paths.js';
 import type { Counters } from '../host/links.js';
 import { type Accounts, readAccounts } from '../state/accounts.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
 import { readCounters } from './interface-info.js';
+import { readCompiled } from './kept-plan.js';
 import { observe, type State } from './observe.js';
 import { uptimeSeconds } from './uptime.js';
 

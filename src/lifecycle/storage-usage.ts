@@ -3,9 +3,9 @@ import { run } from '../base/exec.js';
 import type { DriverName, Root } from '../state/root.js';
 import type { LayerStore } from '../storage/layer-store.js';
 import { layerOwners } from '../storage/references.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
+import { readCompiled } from './kept-plan.js';
 import { presentTrees } from './present-trees.js';
 import { isOnBtrfs } from './tree-tools.js';
 

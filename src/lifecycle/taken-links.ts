@@ -1,8 +1,8 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { RUN_ROOT } from '../base/paths.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 import { observe } from './observe.js';
 
 /**
@@ -10,7 +10,12 @@ import { observe } from './observe.js';
  * a VLAN, an address that the host routes.
  * @throws TSCT_LINK_TAKEN (exit 4) with the holder's name.
  */
-export async function refuseTakenLinks(ctx: Context, name: string, plan: LaunchPlan): Promise<void> {
+export async function refuseTakenLinks(
+  ctx: Context,
+  name: string,
+  plan: LaunchPlan,
+  doing = `start ${name}`,
+): Promise<void> {
   const wanted = takenBy(plan);
   if (wanted.size === 0) return;
   for (const other of await ctx.store.runDirs(RUN_ROOT)) {
@@ -18,7 +23,7 @@ export async function refuseTakenLinks(ctx: Context, name: string, plan: LaunchP
     const started = await readCompiled(ctx, other);
     const taken = started && [...takenBy(started.plan)].find((thing) => wanted.has(thing));
     if (taken === undefined) continue;
-    throw new TsctError('TSCT_LINK_TAKEN', `cannot start ${name}: ${other} has ${taken}`, {
+    throw new TsctError('TSCT_LINK_TAKEN', `cannot ${doing}: ${other} has ${taken}`, {
       exitCode: ExitCode.WrongState,
       hint: `choose another one, or stop the other container: tsct stop ${other}`,
     });

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { teardown } from '../supervisor/setup.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 
 /** Undoes what a dead supervisor left, by the plan it was started with. The caller holds the lock. */
 export async function tearDown(ctx: Context, name: string): Promise<void> {

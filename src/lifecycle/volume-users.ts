@@ -3,8 +3,8 @@ import { loadDefinition } from '../definition/load.js';
 import { parseDefinition } from '../definition/parse.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import { Volumes } from '../state/volume.js';
-import { readCompiled } from './compile.js';
 import type { Context } from './context.js';
+import { readCompiled } from './kept-plan.js';
 import { observe } from './observe.js';
 
 /** A container that has volumes attached. */

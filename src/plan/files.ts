@@ -20,7 +20,7 @@ function bindFile(source: string, destination: string): Integration {
   return { files: [], binds: [planBind({ ...bind, idmap: 'noidmap' }, ['ro', 'nosuid', 'noexec'])] };
 }
 
-const RESOLV_CONF = '/etc/resolv.conf';
+export const RESOLV_CONF = '/etc/resolv.conf';
 const RESOLV_CONF_SOURCES: Readonly<Record<keyof HostFacts['resolvConf'], string>> = {
   host: RESOLV_CONF,
   static: '/usr/lib/systemd/resolv.conf',

@@ -7,6 +7,13 @@ export interface NetworkPlan {
   readonly interfaces: readonly InterfacePlan[];
   /** Whose network namespace it is in, instead of one of its own; there are no interfaces then. */
   readonly joins?: JoinedNamespace;
+  /**
+   * While a running container is changed: all that it had before. An end of the run undoes that, too, and native makes
+   * of it what the rest says, or of that what it was.
+   */
+  readonly leaving?: NetworkPlan;
+  /** With `leaving`: names of interfaces of both that cannot be changed in place, but are made anew. */
+  readonly remade?: readonly string[];
 }
 
 /** Found anew at each start: a container that was started again has another one. */

@@ -115,6 +115,11 @@ export const HINTS: readonly Rule[] = [
     hint: 'see ip addr for the addresses there are; Port= without one publishes on all',
   },
   {
+    step: /^(ask supervisor|enter network of container)/,
+    exitCode: ExitCode.WrongState,
+    hint: 'if it is starting or stopping, wait and try again; else a restart brings it to what its config says',
+  },
+  {
     step: /^turn on forwarding/,
     exitCode: ExitCode.HostLacks,
     hint: 'let whoever may write there set net.ipv4.ip_forward=1 and net.ipv6.conf.all.forwarding=1',

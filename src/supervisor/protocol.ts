@@ -13,6 +13,8 @@
  *                           stood still all the time, or until it closes the connection or is killed. Its state
  *                           stays `running`. The supervisor closes first when the system is asked to halt
  *   `1 events`            → Status, then one Event a line until the container is gone and all is undone
+ *   `1 plan`              → Answer   the plan that comes with it (SCM_RIGHTS; tsct-setup only) is that of this run
+ *                           from now on: its end, and a start after a reboot from inside, go by it
  *   `1 enter`             → Enter, with the pidfd of PID 1 (SCM_RIGHTS; tsct-exec only)
  *   `1 console`           → the rest of the connection is the console's bytes, both ways (tsct-exec only);
  *                           `1 console ROWS COLS` sets the size first. It goes on over a reboot; the

@@ -18,6 +18,24 @@ export async function repairNetwork(plan: LaunchPlan, network: string): Promise<
 }
 
 /**
+ * Makes of a running container's network what a changing plan says, or throws having perhaps done a part of it: the
+ * same again, or the plan of the way back, goes on from there.
+ * @param edits of files in its root. @param doing for messages.
+ */
+export async function changeNetwork(
+  plan: LaunchPlan,
+  edits: readonly FileEdit[],
+  doing: string,
+): Promise<void> {
+  await runSetup(['change-network'], plan, doing, JSON.stringify(edits));
+}
+
+/** Has the supervisor of a running container go by this plan. */
+export async function keepPlan(plan: LaunchPlan, doing: string): Promise<void> {
+  await runSetup(['keep-plan'], plan, doing);
+}
+
+/**
  * Changes files inside the root of a stopped container, mounted for that in a private mount namespace.
  * No symlink inside is followed out of the root.
  */

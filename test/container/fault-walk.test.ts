@@ -72,6 +72,7 @@ const WALKS: readonly Walk[] = [
     states: ['two'],
     names: [['box'], ['box', 'other']],
   },
+  { before: [['start', 'box']], verb: ['port', 'add', 'box', '19490:80'], states: ['two'], names: [['box']] },
   { verb: ['destroy', 'box'], states: [undefined, 'two'], names: [['box'], []] },
 ];
 

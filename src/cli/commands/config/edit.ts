@@ -15,7 +15,8 @@ export default class ConfigEdit extends BaseCommand {
     const result = await editInEditor(args.name, before, (after) =>
       replaceConfig(ctx, args.name, { before, after }),
     );
-    if (flags.json) this.printJson({ name: args.name, ...result });
-    else if (result.pending) this.say(`${args.name} is running: this counts from its next start`);
+    if (flags.json) return this.printJson({ name: args.name, ...result });
+    const { renderChanges } = await import('../../render/changes.js');
+    for (const line of renderChanges(args.name, result)) this.say(line);
   }
 }

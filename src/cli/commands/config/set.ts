@@ -5,7 +5,7 @@ import { BaseCommand, nameArg } from '../../base-command.js';
 export default class ConfigSet extends BaseCommand {
   static override summary = 'change a setting of a container';
   static override description =
-    'Every other byte of the config stays, comments too. A running container gets it at its next start. Several settings are changed together or not at all.';
+    'Every other byte of the config stays, comments too. A running container gets the network at once (keys marked so in tsct.conf(5)), anything else at its next start. Several settings are changed together or not at all, by the kernel too.';
   static override args = {
     name: nameArg,
     setting: string({
@@ -28,7 +28,8 @@ export default class ConfigSet extends BaseCommand {
     const ctx = await this.context(flags);
     const { configSet } = await import('../../../lifecycle/config.js');
     const result = await configSet(ctx, args.name, args.setting, flags.append ? 'append' : 'set');
-    if (flags.json) this.printJson({ name: args.name, ...result });
-    else if (result.pending) this.say(`${args.name} is running: this counts from its next start`);
+    if (flags.json) return this.printJson({ name: args.name, ...result });
+    const { renderChanges } = await import('../../render/changes.js');
+    for (const line of renderChanges(args.name, result)) this.say(line);
   }
 }

@@ -4,7 +4,7 @@ import { BaseCommand } from '../../base-command.js';
 export default class NetworkRepair extends BaseCommand {
   static override summary = 'make again what another program took away of networks in use';
   static override description =
-    'Bridge, ports, addresses, nftables rules and dnsmasq. Not named any: all networks. The next start on a network does the same.';
+    'Bridge, ports, addresses, nftables rules and dnsmasq, and the tsct-ports of containers on it. Not named any: all networks. The next start on a network does the same.';
   static override args = {
     network: string({ description: 'the networks', multiple: true, ignoreStdin: true }),
   };

@@ -1,0 +1,21 @@
+#pragma once
+// What tsct-setup asks the supervisor of a running container, at its control socket. Throws SysError.
+#include <sys/types.h>
+
+#include <string>
+
+#include "sys/unique_fd.h"
+
+namespace tsct {
+
+struct RunningInit {
+  UniqueFd pidfd;
+  pid_t supervisor = 0;
+};
+
+RunningInit find_init(const std::string& run_dir);
+
+// The run's end goes by this plan from now on, and a start after a reboot from inside.
+void hand_plan(const std::string& run_dir, int plan);
+
+}  // namespace tsct
