@@ -200,10 +200,17 @@ describe('the default network', () => {
     try {
       expect(await pings('web', '198.51.100.2')).toBe(true);
       expect(await pings('web', '2001:db8:77::2')).toBe(true);
-      // Nothing that nobody asked for comes in, even with a route to it.
+      // Nothing that nobody asked for comes in, even with a route to it: no answer, not even a refusal (curl's 28, 7).
       const { ipv4 } = await addressesOf('web');
       await inet.run('ip', 'route', 'add', ipv4, 'via', '198.51.100.1');
-      expect((await inet.run('ping', '-c', '1', '-W', '1', ipv4)).exitCode).not.toBe(0);
+      const knock = async () => (await inet.run('curl', '--max-time', '2', `http://${ipv4}:81/`)).exitCode;
+      expect(await knock()).toBe(28);
+      const chain = `chain inet tsct-${(await network()).bridge} passing`;
+      const { stdout: rules } = await nft(`list ${chain}`);
+      await nft(`flush ${chain}`);
+      expect(await knock()).toBe(7);
+      await nft(rules);
+      expect(await knock()).toBe(28);
     } finally {
       await inet.dispose();
     }
