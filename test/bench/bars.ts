@@ -58,6 +58,11 @@ export function bars(results: Results): Bar[] {
       tsct('start beside 100 (network)') / tsct('start (network)'),
       1.2,
     ),
+    bar(
+      'one TCP stream between bare namespaces, times one between containers',
+      tsct('one TCP stream, bare (Mbit/s)') / tsct('one TCP stream (Mbit/s)'),
+      1 / 0.95,
+    ),
     bar('clone by dir, times cp -a', tsct('clone (dir)') / tsct('cp -a (dir)'), 1),
     bar('clone by dir, times lxc-copy', tsct('clone (dir)') / medianOf(results, 'clone (dir)', 'lxc'), 1),
   ];

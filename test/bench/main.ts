@@ -8,6 +8,7 @@ import { network } from './network.js';
 import * as operations from './operations.js';
 import { DEBIAN, medianOf, type Results, TINY } from './operations.js';
 import { storage } from './storage.js';
+import { throughput } from './throughput.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -36,6 +37,7 @@ try {
     await tsct.destroy(TINY);
     await tsct.add(TINY, (await buildGuests(join(disk.path, 'guests'))).tiny);
     await stage('start on a network', () => network(tsct, count, results));
+    await stage('throughput', () => throughput(tsct, count, results));
   }
 } finally {
   for (const manager of managers) {
