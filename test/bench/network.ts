@@ -28,7 +28,6 @@ export async function network(tsct: Tsct, count: number, results: Results): Prom
     await startsOf(tsct, count, `start beside ${BESIDE}`, [ON_NETWORK], results);
   } finally {
     for (const name of made) await tsct.destroy(name);
-    await tsct.cli('network', 'destroy', 'tsct0');
   }
 }
 

@@ -35,7 +35,6 @@ export async function throughput(tsct: Tsct, count: number, results: Results): P
     }
   } finally {
     for (const name of [ONE, TWO]) await tsct.destroy(name);
-    await tsct.cli('network', 'destroy', 'tsct0').catch(() => {});
     await bare.dispose();
   }
 }
