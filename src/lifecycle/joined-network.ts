@@ -2,11 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { configError } from '../definition/config-error.js';
 import type { ContainerDefinition } from '../definition/schema.js';
+import { RESOLV_CONF } from '../plan/files.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
 import type { Context } from './context.js';
 import { observe } from './observe.js';
-
-const RESOLV_CONF = '/etc/resolv.conf';
 
 /**
  * What resolv.conf(5) says where a container is to be: of another container what tsct wrote for it, of a named namespace

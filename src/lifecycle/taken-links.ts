@@ -1,9 +1,7 @@
 import { ExitCode, TsctError } from '../base/errors.js';
-import { RUN_ROOT } from '../base/paths.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
 import type { Context } from './context.js';
-import { readCompiled } from './kept-plan.js';
-import { observe } from './observe.js';
+import { findTaken } from './other-runs.js';
 
 /**
  * Refuses a plan that wants of the host what there is once, and what a container that runs has: a link that is given,
@@ -16,18 +14,12 @@ export async function refuseTakenLinks(
   plan: LaunchPlan,
   doing = `start ${name}`,
 ): Promise<void> {
-  const wanted = takenBy(plan);
-  if (wanted.size === 0) return;
-  for (const other of await ctx.store.runDirs(RUN_ROOT)) {
-    if (other === name || !(await observe(ctx, other)).status) continue;
-    const started = await readCompiled(ctx, other);
-    const taken = started && [...takenBy(started.plan)].find((thing) => wanted.has(thing));
-    if (taken === undefined) continue;
-    throw new TsctError('TSCT_LINK_TAKEN', `cannot ${doing}: ${other} has ${taken}`, {
-      exitCode: ExitCode.WrongState,
-      hint: `choose another one, or stop the other container: tsct stop ${other}`,
-    });
-  }
+  const taken = await findTaken(ctx, name, plan, takenBy);
+  if (taken === undefined) return;
+  throw new TsctError('TSCT_LINK_TAKEN', `cannot ${doing}: ${taken.holder} has ${taken.thing}`, {
+    exitCode: ExitCode.WrongState,
+    hint: `choose another one, or stop the other container: tsct stop ${taken.holder}`,
+  });
 }
 
 /** In words: what is the same is called the same. */
