@@ -35,20 +35,20 @@ async function summarize(name: string, observed: Observed): Promise<ContainerSum
   const status = observed.status;
   if (!status) return stoppedSummary(name);
   // Not loaded for a listing of stopped ones: most of what `list` costs is what it loads.
-  const [{ readAccounts }, { readAddressesOf }, { formatCidr }] = await Promise.all([
+  const [{ readTotals }, { readAddressesOf }, { formatCidr }] = await Promise.all([
     import('../state/accounts.js'),
     import('../host/routes.js'),
     import('../base/ip.js'),
   ]);
-  const { memory, tasks } = readAccounts(status.cgroup, status.pid);
+  const { memory, tasks } = readTotals(status.cgroup, status.pid);
   return {
     name,
     state: observed.state,
     pid: status.pid || null,
     supervisorPid: status.supervisorPid,
     uptime: uptimeSeconds(status.startedAtMs),
-    memory: memory.usage,
-    tasks: tasks.usage,
+    memory,
+    tasks,
     addresses: readAddressesOf(status.pid).map(formatCidr),
   };
 }

@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { isErrno } from '../base/errors.js';
-import { keyed, limit, lines, nameOf, number, type Reader, scaled } from './group-text.js';
+import { groupReaders, keyed, limit, lines, nameOf, number, type Reader, scaled } from './group-text.js';
 
 /** What a running container has used, and how much it may. What the host does not account, or limit, is null. */
 export interface Accounts {
@@ -71,24 +68,29 @@ export interface Stall {
  * @param payload its group in the v2 tree, absolute. @param pid of its PID 1: /proc/PID/cgroup names the v1 groups.
  */
 export function readAccounts(payload: string, pid: number): Accounts {
-  const v1 = v1Groups(pid);
-  const unified: Reader = (file) => readText(join(payload, file));
-  const reader = (controller: string): Reader => {
-    const group = v1.get(controller);
-    return group === undefined
-      ? () => undefined
-      : (file) => readText(join('/sys/fs/cgroup', controller, group, file));
-  };
+  const { unified, v1 } = groupReaders(payload, pid);
   return {
-    memory: unified('memory.current') === undefined ? memoryV1(reader('memory')) : memoryV2(unified),
-    cpu: unified('cpu.max') === undefined ? cpuV1(reader('cpu'), reader('cpuacct')) : cpuV2(unified),
-    tasks: tasks(unified('pids.current') === undefined ? reader('pids') : unified),
-    io: unified('io.stat') === undefined ? ioV1(reader('blkio')) : ioV2(unified),
+    memory: unified('memory.current') === undefined ? memoryV1(v1('memory')) : memoryV2(unified),
+    cpu: unified('cpu.max') === undefined ? cpuV1(v1('cpu'), v1('cpuacct')) : cpuV2(unified),
+    tasks: tasks(unified('pids.current') === undefined ? v1('pids') : unified),
+    io: unified('io.stat') === undefined ? ioV1(v1('blkio')) : ioV2(unified),
     pressure: {
       cpu: pressure(unified('cpu.pressure')),
       memory: pressure(unified('memory.pressure')),
       io: pressure(unified('io.pressure')),
     },
+  };
+}
+
+/** Of all that only what a list of many shows: memory.stat and the like have the kernel add up what all CPUs know. */
+export function readTotals(
+  payload: string,
+  pid: number,
+): { readonly memory: number | null; readonly tasks: number | null } {
+  const { unified, v1 } = groupReaders(payload, pid);
+  return {
+    memory: number(unified('memory.current') ?? v1('memory')('memory.usage_in_bytes')),
+    tasks: number(unified('pids.current') ?? v1('pids')('pids.current')),
   };
 }
 
@@ -225,24 +227,4 @@ function stall(words: readonly string[]): Stall {
     avg300: value('avg300'),
     total: value('total') / 1e6,
   };
-}
-
-/** Controller → path of its v1 group, from /proc/PID/cgroup. */
-function v1Groups(pid: number): Map<string, string> {
-  const groups = new Map<string, string>();
-  for (const line of (readText(`/proc/${pid}/cgroup`) ?? '').split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]+):(.*)$/.exec(line) ?? [];
-    for (const controller of controllers?.split(',') ?? []) groups.set(controller, path ?? '/');
-  }
-  return groups;
-}
-
-/** The group may be going while it is read. */
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENODEV', 'ESRCH', 'ENOTDIR', 'EOPNOTSUPP')) return undefined;
-    throw error;
-  }
 }
