@@ -4,15 +4,14 @@ export default class Stats extends BaseCommand {
   static override summary = 'what running containers have used since their start';
   static override description =
     'CPU time, memory, tasks, disks and interfaces of the containers that run, with their limits; pressure too with --json.';
-  static override strict = false;
   static override args = { name: optionalNamesArg };
   static override examples = ['<%= config.bin %> stats', '<%= config.bin %> stats web --json'];
 
   async run(): Promise<void> {
-    const { argv, flags } = await this.parse(Stats);
+    const { args, flags } = await this.parse(Stats);
     const ctx = await this.context(flags);
     const { stats } = await import('../../lifecycle/stats.js');
-    const all = await stats(ctx, argv as string[]);
+    const all = await stats(ctx, args.name ?? []);
     if (flags.json) return this.printJson(all);
     const { renderStats } = await import('../render/stats.js');
     this.print(renderStats(all));

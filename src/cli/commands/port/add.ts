@@ -1,27 +1,12 @@
-import { string } from '@oclif/core/args';
-import { string as stringFlag } from '@oclif/core/flags';
-import { BaseCommand, nameArg } from '../../base-command.js';
+import { BaseCommand } from '../../base-command.js';
+import { interfaceFlag, portArgs } from '../../port-arguments.js';
 
 export default class PortAdd extends BaseCommand {
   static override summary = 'publish ports of a container on the host';
   static override description =
     'They are in its config from then on, as Port=; a running container has them at once, and what goes on over others is not touched. All of them or none: one that is taken is refused with the name of who has it.';
-  static override args = {
-    name: nameArg,
-    port: string({
-      description: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
-      required: true,
-      multiple: true,
-      ignoreStdin: true,
-    }),
-  };
-  static override flags = {
-    interface: stringFlag({
-      char: 'i',
-      summary: 'of the container; default the first on a network of tsct',
-      helpValue: 'IF',
-    }),
-  };
+  static override args = portArgs;
+  static override flags = { interface: interfaceFlag('the first on a network of tsct') };
   static override examples = [
     '<%= config.bin %> port add web 8080:80',
     '<%= config.bin %> port add web 127.0.0.1:5300:53/udp 9000-9009:9000',

@@ -1,23 +1,12 @@
-import { string } from '@oclif/core/args';
-import { string as stringFlag } from '@oclif/core/flags';
-import { BaseCommand, nameArg } from '../../base-command.js';
+import { BaseCommand } from '../../base-command.js';
+import { interfaceFlag, portArgs } from '../../port-arguments.js';
 
 export default class PortRemove extends BaseCommand {
   static override summary = 'publish ports of a container no longer';
   static override description =
     'As they were added, or stand in its config. Connections that are open stay so; new ones are refused.';
-  static override args = {
-    name: nameArg,
-    port: string({
-      description: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
-      required: true,
-      multiple: true,
-      ignoreStdin: true,
-    }),
-  };
-  static override flags = {
-    interface: stringFlag({ char: 'i', summary: 'of the container; default any', helpValue: 'IF' }),
-  };
+  static override args = portArgs;
+  static override flags = { interface: interfaceFlag('any') };
   static override examples = ['<%= config.bin %> port remove web 8080:80'];
 
   async run(): Promise<void> {
