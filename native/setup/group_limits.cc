@@ -55,15 +55,16 @@ std::string disk_of(const std::string& path) {
   return number.substr(0, number.find('\n'));
 }
 
-}  // namespace
-
-std::string limit_text(const GroupLimit& limit) {
+// The value, after the number of the disk that the limit is for: `8:0 rbps=1000`.
+std::string text_of(const GroupLimit& limit) {
   return limit.device.empty() ? limit.value : disk_of(limit.device) + " " + limit.value;
 }
 
+}  // namespace
+
 void set_limit(const GroupLimit& limit, const std::string& group) {
   try {
-    write_file(AT_FDCWD, group + "/" + limit.file, limit_text(limit), kStep);
+    write_file(AT_FDCWD, group + "/" + limit.file, text_of(limit), kStep);
   } catch (SysError& e) {
     e.detail = "Resources." + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
     throw;

@@ -220,7 +220,7 @@ function asMinusOne(count: number): string {
   return Number.isFinite(count) ? String(count) : '-1';
 }
 
-/** cpu.idle is in both versions since Linux 5.15; what was idle has to be set back before it has a weight. */
+/** cpu.idle is in both versions since Linux 5.15. */
 function weightOf(
   weight: number | 'idle' | undefined,
   entry: (weight: number) => Entry,
