@@ -18,10 +18,7 @@ export async function network(tsct: Tsct, count: number, results: Results): Prom
   try {
     await make(ALONE);
     await tsct.cli('config', 'set', ALONE, 'Network.Private=yes');
-    for (const name of [ON_NETWORK, ...beside]) {
-      await make(name);
-      await tsct.cli('config', 'set', name, 'Network.eth0.Network=tsct0');
-    }
+    for (const name of [ON_NETWORK, ...beside]) await make(name);
     await tsct.start(beside[0] ?? '');
     await startsOf(tsct, count, 'start', [ALONE, ON_NETWORK], results);
     for (const name of beside.slice(1)) await tsct.start(name);

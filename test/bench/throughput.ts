@@ -16,7 +16,6 @@ export async function throughput(tsct: Tsct, count: number, results: Results): P
   try {
     for (const name of [ONE, TWO]) {
       await tsct.cli('clone', TINY, name);
-      await tsct.cli('config', 'set', name, 'Network.eth0.Network=tsct0');
       await tsct.start(name);
     }
     const { pid } = await tsct.info(ONE);
