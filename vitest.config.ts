@@ -12,6 +12,7 @@ const project = (name: string, groupOrder: number, real?: { testTimeout: number 
     sequence: { groupOrder },
     fileParallelism: real === undefined,
     testTimeout: (real?.testTimeout ?? 30_000) * slowness,
+    retry: real ? Number(process.env['TSCT_TEST_RETRY'] ?? 0) : 0,
     hookTimeout: 180_000 * slowness,
   },
 });

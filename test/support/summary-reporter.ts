@@ -5,8 +5,9 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 const SLOWEST_SHOWN = 10;
 
 /**
- * After the run: the ten slowest tests of each suite, every skip with its reason, and one line
- * `passed failed skipped` appended to the file that TSCT_TEST_COUNTS names, for scripts/test.
+ * After the run: the ten slowest tests of each suite, every skip with its reason, a line for each test that failed or
+ * that passed at a second try, which .ci/run repeats at its end, and one line `passed failed skipped` appended to the
+ * file that TSCT_TEST_COUNTS names, for scripts/test.
  */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
@@ -18,6 +19,12 @@ export default class SummaryReporter implements Reporter {
       );
     }
     printSkipped(tests.filter((test) => test.result().state === 'skipped'));
+    printUnsteady(tests);
+    for (const module of modules) {
+      for (const { message } of module.errors())
+        console.log(`failed: ${module.relativeModuleId}: ${firstLines(message)}`);
+    }
+    for (const { message } of unhandled) console.log(`failed: outside every test: ${firstLines(message)}`);
     const count = (state: string) => tests.filter((test) => test.result().state === state).length;
     // A file that does not load, or an error outside every test, is a failure too.
     const broken = modules.filter((module) => module.errors().length > 0).length + unhandled.length;
@@ -45,4 +52,18 @@ function printSkipped(tests: readonly TestCase[]): void {
     const why = result.state === 'skipped' ? result.note : undefined;
     console.log(`  ${test.project.name}: ${test.fullName}: ${why ?? 'no reason given'}`);
   }
+}
+
+function printUnsteady(tests: readonly TestCase[]): void {
+  for (const test of tests) {
+    const { state, errors = [] } = test.result();
+    const word =
+      state === 'failed' ? 'failed' : test.diagnostic()?.flaky ? 'passed at a second try' : undefined;
+    const why = firstLines(errors[0]?.message ?? '');
+    if (word) console.log(`${word}: ${test.module.relativeModuleId}: ${test.fullName}: ${why}`);
+  }
+}
+
+function firstLines(message: string): string {
+  return message.split('\n', 6).join(' | ').slice(0, 600);
 }
