@@ -7,8 +7,8 @@
 //   sees         what nftables has not led to the container: connections to 127/8 and ::1, in the main
 //   ends         when the supervisor does; killed by the teardown before
 //
-// Static, one thread, no allocation, as the supervisor. If it is killed the container goes on, without what
-// is relayed.
+// Static, one thread, no allocation, as the supervisor. If it is killed the container goes on without what is
+// relayed, until the supervisor has it started again (supervisor/ports.cc).
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

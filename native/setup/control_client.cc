@@ -74,4 +74,9 @@ void hand_plan(const std::string& run_dir, int plan) {
   ask(connection.get(), "plan", plan);
 }
 
+void hand_ports(const std::string& run_dir, int pidfd) {
+  UniqueFd connection = connect_to(run_dir);
+  ask(connection.get(), "ports", pidfd);
+}
+
 }  // namespace tsct

@@ -18,4 +18,7 @@ RunningInit find_init(const std::string& run_dir);
 // The run's end goes by this plan from now on, and a start after a reboot from inside.
 void hand_plan(const std::string& run_dir, int plan);
 
+// The supervisor has ports bound again when this tsct-ports has ended.
+void hand_ports(const std::string& run_dir, int pidfd);
+
 }  // namespace tsct

@@ -8,6 +8,7 @@
 //   changes
 //                         a running container
 //   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
+//   tsct-setup hold-ports plan on fd 0, run by the supervisor: starts tsct-ports again
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include "setup/mount.h"
 #include "setup/network.h"
 #include "setup/outer.h"
+#include "setup/port_change.h"
 #include "setup/supervisor_link.h"
 #include "setup/teardown.h"
 #include "setup/tree.h"
@@ -87,6 +89,7 @@ void dispatch(const std::string& verb, int argc, char** argv) {
   if (verb == "repair-network") return repair_networks(plan);
   if (verb == "change-network")
     return change_network(plan, decode_file_edits(read_fd(3, "read edits", "fd 3")));
+  if (verb == "hold-ports") return hold_ports_again(plan);
   if (verb == "keep-plan") return hand_plan(plan.run_dir, 0);
   if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
   refuse("read arguments", verb, "is not a verb of tsct-setup");

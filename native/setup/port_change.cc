@@ -1,12 +1,16 @@
 #include "setup/port_change.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "setup/network.h"
 #include "setup/port_sockets.h"
 #include "sys/error.h"
+#include "sys/file.h"
 #include "sys/socket.h"
 
 namespace tsct {
@@ -63,8 +67,12 @@ void PortChange::place(std::vector<PortEntry> wanted) {
       bool in_the_way = std::any_of(gone.begin(), gone.end(), [&](const PortEntry& other) {
         return other.protocol == port.protocol && other.at_port == port.at_port;
       });
-      if (e.err != EADDRINUSE || !in_the_way) throw;
-      waits_ = true;
+      bool later = e.err == EADDRINUSE && in_the_way;
+      if (!later && !only_free_) throw;
+      if (later)
+        waits_ = true;
+      else if (!refused_)
+        refused_ = e;
       continue;
     }
     if (!fd) continue;
@@ -84,6 +92,11 @@ void PortChange::bind() {
   }
   if (holder_) table_ = holder_->entries;
   place(published_ports(plan_.network));
+}
+
+void PortChange::bind_free() {
+  only_free_ = true;
+  bind();
 }
 
 void PortChange::tell(const PortHolder& holder) const {
@@ -109,6 +122,7 @@ void PortChange::tell(const PortHolder& holder) const {
 
 void PortChange::commit() {
   if (!holder_) {
+    if (sockets_.empty()) return;
     for (const auto& [at, fd] : sockets_) table_[at].socket = fd.get();
     start_port_holder(plan_, supervisor_, Cgroups(plan_, supervisor_), table_);
   } else {
@@ -118,6 +132,23 @@ void PortChange::commit() {
   PortChange rest(plan_, supervisor_);
   rest.bind();
   rest.commit();
+}
+
+void hold_ports_again(const LaunchPlan& plan) {
+  try {
+    UniqueFd busy = lock_changes(plan, true);
+    // Whoever had the lock may have handed over another plan.
+    pid_t supervisor = ::getppid();
+    std::string path = "/proc/" + std::to_string(supervisor) + "/fd/0";
+    LaunchPlan now = decode_plan(read_file(AT_FDCWD, path, kStep));
+    PortChange change(now, supervisor);
+    change.bind_free();
+    change.commit();
+    if (change.refused()) throw *change.refused();
+  } catch (SysError& e) {
+    if (e.stage.empty()) e.stage = "network";
+    throw;
+  }
 }
 
 }  // namespace tsct

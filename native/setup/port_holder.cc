@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "setup/control_client.h"
 #include "setup/port_sockets.h"
 #include "setup/program.h"
 #include "sys/error.h"
@@ -154,6 +155,9 @@ void start_port_holder(const LaunchPlan& plan, pid_t supervisor, const Cgroups& 
   pid_t pid = spawn(start, cgroups.supervisor());
   std::string text = std::to_string(pid) + "\n";
   check(::pwrite(lock.get(), text.data(), text.size(), 0), kStep, "pwrite", lock_path(plan));
+  // Not reaped as long as this process is there: the number is still its own.
+  UniqueFd pidfd(check(pidfd_open(pid), kStep, "pidfd_open", "tsct-ports"));
+  hand_ports(plan.run_dir, pidfd.get());
 }
 
 UniqueFd port_table_in_memory(const PortHead& head, const std::vector<PortEntry>& entries) {

@@ -30,7 +30,7 @@ std::optional<PortHolder> find_port_holder(const LaunchPlan& plan);
 
 UniqueFd port_table_in_memory(const PortHead& head, const std::vector<PortEntry>& entries);
 
-// `entries` with the numbers that their sockets have here.
+// `entries` with the numbers that their sockets have here. The supervisor is told, and watches it.
 void start_port_holder(const LaunchPlan& plan, pid_t supervisor, const Cgroups& cgroups,
                        const std::vector<PortEntry>& entries);
 

@@ -136,6 +136,16 @@ void take_plan(Supervisor& s, Client& c) {
   answer(c, dup2(c.passed, 0) < 0 ? -errno : 0, "take plan");
 }
 
+// That of a tsct-ports, of which the end is to be noticed.
+void take_ports(Supervisor& s, Client& c) {
+  if (c.passed < 0) return answer(c, -EBADF, "take tsct-ports", "there is none with the request");
+  if (!s.tearing_down) {
+    watch_ports(s, c.passed);
+    c.passed = -1;
+  }
+  answer(c, 0, "");
+}
+
 int word_number(const char** at) {
   while (**at == ' ') ++*at;
   return static_cast<int>(strtol(*at, const_cast<char**>(at), 10));
@@ -193,6 +203,8 @@ bool serve(Supervisor& s, Client& c) {
     freeze(s, c, line[0] == 'f');
   } else if (is(line, "plan")) {
     take_plan(s, c);
+  } else if (is(line, "ports")) {
+    take_ports(s, c);
   } else if (is(line, "signal")) {
     const char* args = line + 6;
     answer(c, s.pidfd >= 0 && pidfd_send_signal(s.pidfd, word_number(&args)) == 0 ? 0 : -ESRCH,

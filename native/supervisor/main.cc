@@ -33,11 +33,15 @@ int64_t now_ms(int clock) {
   return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
 }
 
-void set_timer(Supervisor& s, int64_t ms) {
+void set_timer(int timer, int64_t ms) {
   itimerspec t{};
   t.it_value.tv_sec = ms / 1000;
   t.it_value.tv_nsec = ms % 1000 * 1000000;
-  timerfd_settime(s.timer, 0, &t, nullptr);
+  timerfd_settime(timer, 0, &t, nullptr);
+}
+
+void set_timer(Supervisor& s, int64_t ms) {
+  set_timer(s.timer, ms);
 }
 
 void watch(Supervisor& s, int fd, uint32_t events, uint32_t tag) {
@@ -129,6 +133,10 @@ void dispatch(Supervisor& s, const epoll_event& e) {
       return on_notify(s);
     case kTagConsole:
       return on_console(s, e.events);
+    case kTagPorts:
+      return on_ports_end(s);
+    case kTagPortsTimer:
+      return on_ports_timer(s);
     default:
       return on_client(s, s.clients[e.data.u32 - kTagClients], e.events);
   }

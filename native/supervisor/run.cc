@@ -6,11 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,24 +23,6 @@ extern char** environ;
 
 namespace tsct {
 namespace {
-
-// Runs tsct-setup with the plan as its fd 0 and, when given, the hand-over socket as its fd 3.
-pid_t spawn_setup(Supervisor& s, const char* verb, int socket_fd) {
-  Path program;
-  program.add(s.program_dir).add("/tsct-setup");
-  pid_t pid = vfork();
-  if (pid == 0) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a setup without its supervisor must not go on
-    if (socket_fd >= 0 && dup2(socket_fd, kSetupSocketFd) < 0) _exit(127);
-    lseek(0, 0, SEEK_SET);
-    execl(program.c_str(), "tsct-setup", verb, static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  return pid;
-}
 
 void drop(int& fd) {
   if (fd >= 0) close(fd);
@@ -184,6 +164,7 @@ void forget_run(Supervisor& s) {
     keep_console_log(s);
     unlinkat(s.run_dir, "control", 0);
     unlinkat(s.run_dir, "plan.json", 0);
+    unlinkat(s.run_dir, "supervisor.log", 0);
     unlinkat(s.run_dir, "lock", 0);
     if (!s.left_over) rmdir(s.setting("run_dir"));  // else the next command is led by it to what is left
   }
@@ -294,7 +275,9 @@ void begin_teardown(Supervisor& s) {
   if (s.settings_size == 0) finish(s);
   s.tearing_down = true;
   set_state(s, State::kStopping);
-  s.setup_pid = spawn_setup(s, "teardown", -1);
+  forget_ports(s);
+  // Else once that has ended: a tsct-ports that it starts has to be found.
+  if (s.ports_setup_pid == 0) s.setup_pid = spawn_setup(s, "teardown", -1);
 }
 
 void on_setup_message(Supervisor& s) {
@@ -340,7 +323,8 @@ void on_setup_message(Supervisor& s) {
   }
 }
 
-// Children: tsct-setup, init (made with CLONE_PARENT), and orders run inside by ask_init.
+// Children: tsct-setup, also the one for ports, init (made with CLONE_PARENT), and orders run inside by
+// ask_init.
 void on_child(Supervisor& s) {
   siginfo_t info;
   for (;;) {
@@ -369,6 +353,9 @@ void on_child(Supervisor& s) {
       if (s.failed && s.init == 0) begin_teardown(s);
       if (s.failed && s.init) kill_payload(s);
       if (s.init_exited) begin_teardown(s);
+    } else if (info.si_pid == s.ports_setup_pid) {
+      on_ports_setup_end(s, info.si_code == CLD_EXITED && info.si_status == 0);
+      if (s.tearing_down && s.setup_pid == 0) s.setup_pid = spawn_setup(s, "teardown", -1);
     } else if (info.si_pid == s.order_pid) {
       s.order_pid = 0;
       s.order_failed = info.si_status != 0;

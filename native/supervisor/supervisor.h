@@ -69,6 +69,11 @@ struct Supervisor {
   int64_t restart_times_ms[kRestartTimesMax];
   int restart_count = 0;
 
+  // tsct-ports, and what has it again.
+  int ports = -1, ports_timer = -1;
+  pid_t ports_setup_pid = 0;
+  int64_t ports_since_ms = 0, ports_delay_ms = 0;
+
   Client clients[kClientsMax];
 
   Fields fields() const { return Fields(settings, settings_size); }
@@ -78,6 +83,7 @@ struct Supervisor {
 // main.cc
 void watch(Supervisor& s, int fd, uint32_t events, uint32_t tag);
 int64_t now_ms(int clock);
+void set_timer(int timer, int64_t ms);
 void set_timer(Supervisor& s, int64_t ms);
 
 // run.cc: from start to end of a run
@@ -86,6 +92,17 @@ void begin_teardown(Supervisor& s);
 void on_setup_message(Supervisor& s);
 void on_child(Supervisor& s);
 void on_timer(Supervisor& s);
+
+// spawn.cc
+// Runs tsct-setup with the plan as its fd 0 and, when given, `passed` as its fd 3 and `log` as its stderr.
+pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log = -1);
+
+// ports.cc
+void watch_ports(Supervisor& s, int pidfd);
+void on_ports_end(Supervisor& s);
+void on_ports_timer(Supervisor& s);
+void on_ports_setup_end(Supervisor& s, bool done);
+void forget_ports(Supervisor& s);
 
 // control.cc
 bool open_control(Supervisor& s, Line& error);

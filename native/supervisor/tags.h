@@ -4,6 +4,16 @@
 namespace tsct {
 
 // What an epoll event is about; clients count up from kTagClients.
-enum Tag : uint32_t { kTagSignals, kTagTimer, kTagSetup, kTagListener, kTagNotify, kTagConsole, kTagClients };
+enum Tag : uint32_t {
+  kTagSignals,
+  kTagTimer,
+  kTagSetup,
+  kTagListener,
+  kTagNotify,
+  kTagConsole,
+  kTagPorts,
+  kTagPortsTimer,
+  kTagClients
+};
 
 }  // namespace tsct

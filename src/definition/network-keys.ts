@@ -72,7 +72,7 @@ export const INTERFACE_KEYS = {
   Port: list('ports', parsePort, {
     live: true,
     syntax: '[IP:]HOST[-END]:CONTAINER[/tcp|udp]',
-    help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets. Each is bound on the host by the process tsct-ports while the container runs, so a start fails if something else has it; that process also relays what comes to 127.0.0.1 and [::1] from the host itself. If it is killed, the rest goes on; tsct network repair, tsct port add and the next start have it again.',
+    help: 'A port of the host, or a range, that leads to a port of the container, or as many from it on. An IPv6 address stands in brackets. Each is bound on the host by the process tsct-ports while the container runs, so a start fails if something else has it; that process also relays what comes to 127.0.0.1 and [::1] from the host itself. If it is killed, the supervisor starts it again: after 0.1 s, and after twice as long each time if that does not last, up to 10 s. So it does with a port that another program has taken meanwhile; supervisor.log in /run/tsct/NAME says who.',
   }),
   IngressMax: one('ingressMaxBits', parseBitRate, {
     live: true,

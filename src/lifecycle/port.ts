@@ -44,7 +44,7 @@ export async function addPorts(
       .filter((port) => !had.has(portText(readPort(port))))
       .reduce((edited, value) => editText(edited, { ...target, op: 'append', value }, 'port'), text);
   };
-  // Also where nothing is new: a tsct-ports that was killed is made again.
+  // Also where nothing is new: a port that another program had taken meanwhile is bound again at once.
   return changeConfig(ctx, name, add, [`Network.${on.name}.Port`], true);
 }
 

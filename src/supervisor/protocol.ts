@@ -15,6 +15,8 @@
  *   `1 events`            → Status, then one Event a line until the container is gone and all is undone
  *   `1 plan`              → Answer   the plan that comes with it (SCM_RIGHTS; tsct-setup only) is that of this run
  *                           from now on: its end, and a start after a reboot from inside, go by it
+ *   `1 ports`             → Answer   the tsct-ports whose pidfd comes with it (SCM_RIGHTS; tsct-setup only) is
+ *                           watched: when it has ended before the system does, it is started again
  *   `1 enter`             → Enter, with the pidfd of PID 1 (SCM_RIGHTS; tsct-exec only)
  *   `1 console`           → the rest of the connection is the console's bytes, both ways (tsct-exec only);
  *                           `1 console ROWS COLS` sets the size first. It goes on over a reboot; the

@@ -273,19 +273,6 @@ describe('a port that somebody has', () => {
 });
 
 describe('bad luck', () => {
-  it('a holder that is killed takes only the relay with it, until the next start', async () => {
-    await publish('lone', '19070:80');
-    await root.ok(['start', 'lone']);
-    await serve('lone', 80);
-    process.kill(holderOf('lone'), 'SIGKILL');
-    await until('unbound', () => !isBound(19070));
-    const address = (await info('lone')).addresses[0]?.split('/')[0];
-    expect((await curl(`http://${address}/`)).stdout).toBe('hello');
-    await root.ok(['restart', 'lone']);
-    await serve('lone', 80);
-    expect((await curl('http://127.0.0.1:19070/')).stdout).toBe('hello');
-  });
-
   it('a supervisor that is killed takes the holder with it at once', async () => {
     await publish('crash', '19080:80');
     await root.ok(['start', 'crash']);
