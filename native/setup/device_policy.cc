@@ -174,8 +174,12 @@ void attach_device_policy(int cgroup_fd, const std::vector<DeviceRule>& rules) {
   attach.attach_bpf_fd = static_cast<uint32_t>(program.get());
   attach.attach_type = BPF_CGROUP_DEVICE;
   attach.attach_flags = BPF_F_ALLOW_MULTI;
+  if (!before.empty()) {  // one for the other in one step, since 5.6
+    attach.attach_flags |= BPF_F_REPLACE;
+    attach.replace_bpf_fd = static_cast<uint32_t>(before.back().get());
+  }
   check(bpf(BPF_PROG_ATTACH, attach), kStep, "bpf(BPF_PROG_ATTACH)");
-  // The old ones go after the new one has come: at no moment is there no policy.
+  if (!before.empty()) before.pop_back();
   for (const UniqueFd& old : before) {
     bpf_attr detach{};
     detach.target_fd = static_cast<uint32_t>(cgroup_fd);

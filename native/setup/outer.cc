@@ -139,6 +139,7 @@ void await_exec(const Channel& inner) {
 void start_container(LaunchPlan& plan, int supervisor_fd) {
   SupervisorLink supervisor(supervisor_fd);
   pid_t supervisor_pid = ::getppid();
+  resolve_devices(plan.given_devices, plan.devices, plan.device_rules);
   Cgroups cgroups(plan, supervisor_pid);
   std::string seccomp_path;
   std::vector<sock_filter> filter = seccomp_filter(plan.seccomp, plan.seccomp_cache_dir, &seccomp_path);

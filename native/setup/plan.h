@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "setup/given_devices.h"
 #include "setup/network_plan.h"
 
 namespace tsct {
@@ -169,6 +170,7 @@ struct LaunchPlan {
   std::vector<std::string> id_range_locks;
   std::string seccomp_cache_dir;
   NetworkPlan network;
+  GivenDevices given_devices;
 
   uint32_t root_uid() const { return uid_mappings.at(0).host_id; }
   uint32_t root_gid() const { return gid_mappings.at(0).host_id; }

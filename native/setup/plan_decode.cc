@@ -336,6 +336,7 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   p.id_range_locks = r.get<Strings>("idRangeLocks");
   p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
   if (r.has("network")) p.network = decode_network(r.object("network"));
+  if (r.has("devices")) p.given_devices = decode_given_devices(r.object("devices"));
   r.done();
 }
 

@@ -1,6 +1,7 @@
 import { TsctError } from '../base/errors.js';
 import { badValue } from '../base/units.js';
 import { configError, ERRORS_MAX, shorten, throwErrors, unknownKey, unknownSection } from './config-error.js';
+import { deviceErrors } from './device-errors.js';
 import { interfaceErrors } from './interface-errors.js';
 import type { KeyRow } from './key-row.js';
 import { scanLines } from './scan.js';
@@ -70,7 +71,7 @@ export function parseDefinition(texts: readonly ConfigText[]): ContainerDefiniti
   const origins = new Map([...settings].map(([name, setting]) => [name, setting.origins]));
   // The table has the types: parseDefinition is the one place that has to be believed.
   const definition = { ...Object.fromEntries(values), interfaces, origins } as ContainerDefinition;
-  throwErrors(interfaceErrors(definition));
+  throwErrors([...interfaceErrors(definition), ...deviceErrors(definition)]);
   return definition;
 }
 

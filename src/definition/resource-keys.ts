@@ -1,4 +1,5 @@
 import { badValue, parseDurationUs } from '../base/units.js';
+import { DEVICE_KEYS } from './device-keys.js';
 import { list, one } from './key-row.js';
 import {
   parseCpuWeight,
@@ -69,4 +70,5 @@ export const RESOURCE_KEYS = {
   IOWriteBandwidthMax: list('ioWriteBandwidthMax', parseDeviceRate, rate('Most bytes written')),
   IOReadIOPSMax: list('ioReadIopsMax', parseDeviceRate, iops('Most read')),
   IOWriteIOPSMax: list('ioWriteIopsMax', parseDeviceRate, iops('Most write')),
+  ...DEVICE_KEYS,
 };

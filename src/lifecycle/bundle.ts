@@ -65,10 +65,15 @@ function refuseVolatile(name: string, { tsct: { rootfs } }: LaunchPlan): void {
 
 /**
  * The text of config.json: the plan without what only tsct's native programs carry out.
- * @throws TSCT_NOT_IN_BUNDLE for mounts that OCI has no words for: left out they would be missed silently.
+ * @throws TSCT_NOT_IN_BUNDLE for what OCI has no words for: left out it would be missed silently.
  */
 export function bundleText(plan: LaunchPlan): string {
   const { tsct, ...bundle } = plan;
+  if (tsct.devices) {
+    throw new TsctError('TSCT_NOT_IN_BUNDLE', `cannot export ${tsct.name}: no bundle looks up devices`, {
+      hint: `take them out: tsct config unset ${tsct.name} Resources.Device Resources.DeviceAllow`,
+    });
+  }
   for (const { destination, type } of plan.mounts) {
     if (type !== 'overlay' && tsct.mounts[destination]?.idmap === undefined) continue;
     throw new TsctError(

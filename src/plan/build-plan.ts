@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { RUN_ROOT } from '../base/paths.js';
-import { buildDevices } from './devices.js';
+import { buildDevices, planDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
 import { joinedNamespace, namespacesOf } from './joined-network.js';
 import { type CgroupPlan, type LaunchPlan, OCI_VERSION, PLAN_FORMAT } from './launch-plan.js';
@@ -51,6 +51,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
   ]);
   const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
   const network = buildNetwork(input);
+  const devices = planDevices(definition.resources);
   const process = buildProcess(input, Object.keys(runHost.credentials).length > 0);
   return {
     ociVersion: OCI_VERSION,
@@ -95,6 +96,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       ],
       seccompCacheDir: join(RUN_ROOT, '.seccomp'),
       ...(network ? { network } : {}),
+      ...(devices ? { devices } : {}),
     },
   };
 }
@@ -102,7 +104,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
 function buildLinux(input: PlanInput, key: string, capabilities: readonly string[]): OciLinux {
   const { definition, identity, facts } = input;
   const mapping = [{ containerID: 0, hostID: identity.idBase, size: identity.idCount }];
-  const devices = buildDevices(facts.devices);
+  const devices = buildDevices(facts.devices, definition.resources);
   const { personality } = definition.exec;
   return {
     namespaces: namespacesOf(joinedNamespace(input)),

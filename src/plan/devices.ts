@@ -1,4 +1,6 @@
+import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
+import type { DevicesPlan } from './launch-plan.js';
 import type { OciDevice, OciResources } from './oci.js';
 
 /** Nodes of every container's /dev, numbers from Linux' Documentation/admin-guide/devices.txt. */
@@ -16,15 +18,18 @@ const PTS_MAJORS = [136, 137, 138, 139, 140, 141, 142, 143];
 
 type DeviceRule = OciResources['devices'][number];
 
-/** The nodes to make, owned by the container's root, and the closed policy that goes with them. */
-export function buildDevices(devices: HostFacts['devices']): {
+/** The nodes to make, owned by the container's root, and the policy that goes with them: DevicePolicy=. */
+export function buildDevices(
+  host: HostFacts['devices'],
+  { devicePolicy = 'auto', devices }: ContainerDefinition['resources'],
+): {
   readonly nodes: readonly OciDevice[];
   readonly rules: readonly DeviceRule[];
 } {
   const optional = [
-    ...(devices.fuse ? [['fuse', devices.fuse.major, devices.fuse.minor] as const] : []),
-    ...(devices.tun ? [['net/tun', devices.tun.major, devices.tun.minor] as const] : []),
-  ];
+    ...(host.fuse ? [['fuse', host.fuse.major, host.fuse.minor] as const] : []),
+    ...(host.tun ? [['net/tun', host.tun.major, host.tun.minor] as const] : []),
+  ].filter(([name]) => devicePolicy === 'auto' && !devices.some(({ path }) => path === `/dev/${name}`));
   const nodes = [...STANDARD_NODES, ...optional].map(
     ([name, major, minor]): OciDevice => ({
       path: `/dev/${name}`,
@@ -47,9 +52,24 @@ export function buildDevices(devices: HostFacts['devices']): {
     nodes,
     rules: [
       { allow: false, access: 'rwm' },
-      ...nodes.map((node) => allow(node.major, node.minor, 'rwm')),
+      ...(devicePolicy === 'strict' ? [] : nodes.map((node) => allow(node.major, node.minor, 'rwm'))),
       allow(5, 2, 'rwm'), // /dev/ptmx
       ...PTS_MAJORS.map((major) => allow(major, undefined, 'rw')),
     ],
+  };
+}
+
+/** Devices of the host, whose numbers each start looks up; absent where none are asked for. */
+export function planDevices({
+  devices,
+  devicesAllowed,
+}: ContainerDefinition['resources']): DevicesPlan | undefined {
+  if (devices.length === 0 && devicesAllowed.length === 0) return undefined;
+  return {
+    nodes: devices.map(({ mode, ...device }) => ({
+      ...device,
+      ...(mode === undefined ? {} : { fileMode: mode }),
+    })),
+    allow: devicesAllowed,
   };
 }

@@ -57,6 +57,28 @@ export interface TsctPlan {
   readonly seccompCacheDir: HostPath;
   /** Absent: only loopback. */
   readonly network?: NetworkPlan;
+  /** Absent: none besides linux.devices. */
+  readonly devices?: DevicesPlan;
+}
+
+/** Devices of the host whose numbers native looks up at each start; they add to linux.devices and its policy. */
+export interface DevicesPlan {
+  readonly nodes: readonly {
+    /** A node, or a link to one. */
+    readonly source: HostPath;
+    readonly path: ContainerPath;
+    /** Of r, w, m. */
+    readonly access: string;
+    readonly uid: number;
+    readonly gid: number;
+    /** Absent: that of the source. */
+    readonly fileMode?: number;
+  }[];
+  /** Permission alone: for the device of a path, or for a driver's of /proc/devices by a pattern of fnmatch(3). */
+  readonly allow: readonly ({ readonly access: string } & (
+    | { readonly path: HostPath }
+    | { readonly type: 'c' | 'b'; readonly driver: string }
+  ))[];
 }
 
 export type RootfsPlan = {

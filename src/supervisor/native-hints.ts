@@ -21,6 +21,23 @@ export const HINTS: readonly Rule[] = [
     hint: 'the kernel does not take the value: tsct config set NAME Resources.KEY=VALUE',
   },
   {
+    step: /^find device/,
+    errno: ['ENOENT', 'ENODEV', 'ENOTDIR'],
+    exitCode: ExitCode.HostLacks,
+    hint: 'plug it in, load its driver (modprobe), or take the line out: tsct config edit NAME',
+  },
+  {
+    step: /^make device/,
+    errno: ['EEXIST', 'ENOTDIR'],
+    exitCode: ExitCode.WrongState,
+    hint: 'something of the container has that name in its /dev: give the device another one (Device=PATH:/dev/NAME)',
+  },
+  {
+    step: /^set device policy/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'the kernel needs CONFIG_CGROUP_BPF, or the devices controller of version 1: see tsct check',
+  },
+  {
     step: /^(find|exec)\b.*init|^exec/,
     errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',

@@ -234,6 +234,19 @@ describe('devices', () => {
     const { devices } = plan('', { facts: { ...SAMPLE_FACTS, devices: {} } }).linux;
     expect(devices.map(({ path }) => path)).not.toContain('/dev/fuse');
   });
+
+  it('DevicePolicy= decides which of them may be opened; what is looked up at the start goes to native', () => {
+    const closed = plan('[Resources]\nDevicePolicy=closed').linux;
+    expect(closed.devices.map(({ path }) => path)).not.toContain('/dev/fuse');
+    const strict = plan('[Resources]\nDevicePolicy=strict').linux.resources.devices;
+    expect(strict.map(({ major }) => major)).toEqual([undefined, 5, 136, 137, 138, 139, 140, 141, 142, 143]);
+    const given = plan('[Resources]\nDevice=/dev/fuse:mode=600\nDeviceAllow=char-x r');
+    expect(given.linux.devices.map(({ path }) => path)).not.toContain('/dev/fuse');
+    expect(given.tsct.devices).toEqual({
+      nodes: [{ source: '/dev/fuse', path: '/dev/fuse', access: 'rwm', uid: 0, gid: 0, fileMode: 0o600 }],
+      allow: [{ type: 'c', driver: 'x', access: 'r' }],
+    });
+  });
 });
 
 describe('seccomp', () => {

@@ -60,6 +60,9 @@ Link=eno2
       linkMacs: { eno2: '52:54:00:12:34:56' },
     },
   ),
+  'with-devices': sampleInput(
+    '[Resources]\nDevice=/dev/kvm:rw,gid=106,mode=660\nDevice=/dev/disk/by-id/usb-x:/dev/usb:r\nDevicePolicy=closed\nDeviceAllow=/dev/sda r\nDeviceAllow=char-ttyUSB\n',
+  ),
   'joined-network': sampleInput('[Network]\nNamespace=container:db\n'),
   'with-binds': sampleInput(`
 [Exec]

@@ -1,0 +1,42 @@
+#pragma once
+// Devices of the host that a container is given: Device= and DeviceAllow= of [Resources].
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tsct {
+
+class JsonReader;
+struct DeviceNode;
+struct DeviceRule;
+
+struct GivenDevice {
+  std::string source;  // on the host
+  std::string path;    // inside, below /dev
+  std::string access;
+  uint32_t uid = 0, gid = 0;
+  std::optional<uint32_t> mode;  // absent: the source's
+};
+
+// Permission without a node: by a path on the host, or for what /proc/devices has by a pattern.
+struct DevicePermission {
+  std::string access;
+  std::string path;
+  char type = 'c';
+  std::string driver;
+};
+
+struct GivenDevices {
+  std::vector<GivenDevice> nodes;
+  std::vector<DevicePermission> allow;
+};
+
+GivenDevices decode_given_devices(JsonReader reader);
+
+// Looks up their numbers, which are another host's or another boot's tomorrow, and adds nodes and rules.
+// Throws SysError for what is not there.
+void resolve_devices(const GivenDevices& given, std::vector<DeviceNode>& nodes,
+                     std::vector<DeviceRule>& rules);
+
+}  // namespace tsct
