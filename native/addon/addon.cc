@@ -7,7 +7,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "addon/ask_all.h"
 #include "addon/exec_program.h"
+#include "addon/read_files.h"
 #include "addon/sealed_memfd.h"
 #include "copy/subvolume.h"
 #include "setup/tree.h"
@@ -131,6 +133,24 @@ Napi::Value js_pipe(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// Texts; null for what could not be read.
+Napi::Value js_read_files(const Napi::CallbackInfo& info) {
+  const auto texts = read_files(to_strings(info[0], "read"));
+  Napi::Array out = Napi::Array::New(info.Env(), texts.size());
+  for (uint32_t i = 0; i < texts.size(); i++) {
+    out.Set(i, texts[i] ? Napi::Value(Napi::String::New(info.Env(), *texts[i])) : info.Env().Null());
+  }
+  return out;
+}
+
+Napi::Value js_ask_all(const Napi::CallbackInfo& info) {
+  constexpr const char* kStep = "ask";
+  const auto answers = ask_all(to_strings(info[0], kStep), to_string(info[1], kStep), int_arg(info, 2));
+  Napi::Array out = Napi::Array::New(info.Env(), answers.size());
+  for (uint32_t i = 0; i < answers.size(); i++) out.Set(i, Napi::String::New(info.Env(), answers[i]));
+  return out;
+}
+
 using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 
 template <Function F>
@@ -157,6 +177,8 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add<js_edit_trees>(exports, "editTrees");
   add<js_snapshot_subvolume>(exports, "snapshotSubvolume");
   add<js_pipe>(exports, "pipe");
+  add<js_read_files>(exports, "readFiles");
+  add<js_ask_all>(exports, "askAll");
   return exports;
 }
 

@@ -4,7 +4,9 @@
       "target_name": "tsct",
       "sources": [
         "addon.cc",
+        "ask_all.cc",
         "exec_program.cc",
+        "read_files.cc",
         "sealed_memfd.cc",
         "../copy/faults.cc",
         "../copy/subvolume.cc",

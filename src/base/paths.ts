@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { sha256 } from './digest.js';
 
 declare const hostPath: unique symbol;
@@ -7,6 +6,9 @@ declare const containerPath: unique symbol;
 export type HostPath = string & { readonly [hostPath]?: true };
 /** An absolute path as the container sees it: never join it to a HostPath by string (see native `openat2`). */
 export type ContainerPath = string & { readonly [containerPath]?: never };
+
+/** The parts are tidy already: what node:path does beyond this is a tenth of reading the accounts of 200 containers. */
+const join = (...parts: readonly string[]): HostPath => parts.join('/');
 
 export const DEFAULT_STATE_ROOT: HostPath = '/var/lib/tsct';
 export const RUN_ROOT: HostPath = '/run/tsct';
@@ -37,6 +39,8 @@ export class StateLayout {
   lastExitFile = (name: string): HostPath => join(this.root, name, 'last-exit.json');
   /** The plan of the last start: what tears down after a crash. */
   planFile = (name: string): HostPath => join(this.root, name, '.plan.json');
+  /** Interfaces of the last start, for accounts: a few words of the plan. */
+  interfacesFile = (name: string): HostPath => join(this.root, name, '.interfaces.json');
   /** What a change of the network of a running one began from; there while it is under way, or was killed. */
   networkChangeFile = (name: string): HostPath => join(this.root, name, '.network-change.json');
   /** Marks a container that create has not finished: never listed as whole, swept by the next command. */

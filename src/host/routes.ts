@@ -15,12 +15,20 @@ export function readRoutes(): readonly Cidr[] {
   return routes.filter(({ length }) => length > 0);
 }
 
+/** What readAddressesOf reads: for whoever reads those of many ahead. */
+export function addressFiles(pid: number): string[] {
+  return ['fib_trie', 'route', 'if_inet6'].map((name) => `/proc/${pid}/net/${name}`);
+}
+
 /**
  * Addresses of the network namespace that a process is in, loopback's and link-local ones left out: read from outside,
  * nobody enters it. Empty when the process is gone.
  */
-export function readAddressesOf(pid: number): readonly InterfaceAddress[] {
-  const file = (name: string) => readText(`/proc/${pid}/net/${name}`);
+export function readAddressesOf(
+  pid: number,
+  read: (path: string) => string = readText,
+): readonly InterfaceAddress[] {
+  const file = (name: string) => read(`/proc/${pid}/net/${name}`);
   return [
     ...ipv4Addresses(file('fib_trie'), file('route')),
     ...parseIfInet6(file('if_inet6')).filter(({ text }) => text !== '::1' && !/^fe[89ab]/.test(text)),

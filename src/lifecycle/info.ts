@@ -1,5 +1,6 @@
 import { type Accounts, readAccounts } from '../state/accounts.js';
 import { readCurrent } from '../state/current.js';
+import { groupsOf } from '../state/group-text.js';
 import { readIdentity } from '../state/identity.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
@@ -67,7 +68,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
   ]);
   const status = observed.status;
   const interfaces = await interfaceInfos(ctx, name, identity, status);
-  const accounts = status ? readAccounts(status.cgroup, status.pid) : undefined;
+  const accounts = status ? readAccounts(groupsOf(status.cgroup, status.pid)) : undefined;
   return {
     name,
     state: observed.state,

@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { formatCidr, parseCidr } from '../base/ip.js';
-import { type Counters, readCountersInside, readLinkMac } from '../host/links.js';
+import { type Counters, otherWay, readCounters, readLinkMac } from '../host/links.js';
 import { readAddressesOf } from '../host/routes.js';
 import type { InterfacePlan } from '../plan/network-plan.js';
 import type { Identity } from '../state/identity.js';
 import { Networks } from '../state/network.js';
 import type { Status } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
-import { readCompiled } from './kept-plan.js';
+import { type KeptInterface, readCompiled } from './kept-plan.js';
 
 /** One interface of a container. */
 export interface InterfaceInfo {
@@ -50,6 +49,7 @@ export async function interfaceInfos(
     ...(status ? [] : Object.keys(identity.macs)),
     ...real.map(({ link }) => link),
   ]);
+  const host = readCounters();
   return [...names].map((link) => {
     const planned = plan?.interfaces.find((one) => one.name === link);
     return {
@@ -65,7 +65,7 @@ export async function interfaceInfos(
       mac: planned?.mac ?? macOfLink(planned) ?? identity.macs[link] ?? '',
       addresses: real.filter((own) => own.link === link).map(formatCidr),
       reserved: reserved[link] ?? [],
-      counters: planned ? readCounters(planned, status?.pid) : null,
+      counters: planned ? countersOf(planned, status?.pid, host) : null,
     };
   });
 }
@@ -87,26 +87,16 @@ function macOfLink(planned: InterfacePlan | undefined): string | undefined {
   return readLinkMac(planned.link);
 }
 
-/** Null: it is just ending, or has no counters. */
-export function readCounters(planned: InterfacePlan, pid: number | undefined): Counters | null {
-  if (planned.hostName !== undefined) return readHostCounters(planned.hostName);
-  return pid === undefined ? null : readCountersInside(pid, planned.name);
-}
-
-/** Of the host's end, the other way round: the guest can do nothing to these. */
-function readHostCounters(hostName: string): Counters | null {
-  const read = (file: string) =>
-    Number(readFileSync(`/sys/class/net/${hostName}/statistics/${file}`, 'utf8'));
-  try {
-    return {
-      receivedBytes: read('tx_bytes'),
-      receivedPackets: read('tx_packets'),
-      receivedDropped: read('tx_dropped'),
-      sentBytes: read('rx_bytes'),
-      sentPackets: read('rx_packets'),
-      sentDropped: read('rx_dropped'),
-    };
-  } catch {
-    return null; // it is just ending, or somebody took the link away
-  }
+/**
+ * Of one interface, as the container sees it. Of the host's end where it has one: the guest can do nothing to that.
+ * @param host of the host's own links. @returns null: it is just ending, or has no counters.
+ */
+export function countersOf(
+  { name, hostName }: KeptInterface,
+  pid: number | undefined,
+  host: ReadonlyMap<string, Counters>,
+): Counters | null {
+  if (hostName === undefined) return pid === undefined ? null : (readCounters(pid).get(name) ?? null);
+  const far = host.get(hostName);
+  return far ? otherWay(far) : null;
 }

@@ -1,6 +1,5 @@
-import { RUN_ROOT } from '../base/paths.js';
 import type { Context } from './context.js';
-import { type Observed, observe, type State } from './observe.js';
+import { type Observed, observeRunning, type State } from './observe.js';
 import { sweep } from './sweep.js';
 import { uptimeSeconds } from './uptime.js';
 
@@ -21,36 +20,49 @@ export interface ContainerSummary {
 
 /** All whole containers by name; sweeps what crashes left. Only those with a run directory are asked. */
 export async function list(ctx: Context): Promise<ContainerSummary[]> {
-  await sweep(ctx);
-  const running = new Set(await ctx.store.runDirs(RUN_ROOT));
-  return Promise.all(
-    ctx.store.list().map(async (name) => {
-      if (!running.has(name)) return stoppedSummary(name);
-      return summarize(name, await observe(ctx, name));
-    }),
-  );
+  const observed = await observeRunning(ctx);
+  await sweep(ctx, observed);
+  const running = await summaries(observed);
+  return ctx.store.list().map((name) => running.get(name) ?? stoppedSummary(name));
 }
 
-async function summarize(name: string, observed: Observed): Promise<ContainerSummary> {
-  const status = observed.status;
-  if (!status) return stoppedSummary(name);
+async function summaries(all: ReadonlyMap<string, Observed>): Promise<ReadonlyMap<string, ContainerSummary>> {
+  const running = [...all].flatMap(([name, { state, status }]) => (status ? [{ name, state, status }] : []));
+  if (running.length === 0) return new Map();
   // Not loaded for a listing of stopped ones: most of what `list` costs is what it loads.
-  const [{ readTotals }, { readAddressesOf }, { formatCidr }] = await Promise.all([
-    import('../state/accounts.js'),
-    import('../host/routes.js'),
-    import('../base/ip.js'),
-  ]);
-  const { memory, tasks } = readTotals(status.cgroup, status.pid);
-  return {
-    name,
-    state: observed.state,
-    pid: status.pid || null,
-    supervisorPid: status.supervisorPid,
-    uptime: uptimeSeconds(status.startedAtMs),
-    memory,
-    tasks,
-    addresses: readAddressesOf(status.pid).map(formatCidr),
-  };
+  const [{ readTotals, totalFiles }, { groupsFile, groupsOf }, routes, { formatCidr }, { readAhead }] =
+    await Promise.all([
+      import('../state/account-files.js'),
+      import('../state/group-text.js'),
+      import('../host/routes.js'),
+      import('../base/ip.js'),
+      import('./read-ahead.js'),
+    ]);
+  const named = readAhead(running.map(({ status }) => groupsFile(status.pid)));
+  const grouped = running.map((one) => ({
+    ...one,
+    groups: groupsOf(one.status.cgroup, one.status.pid, named),
+  }));
+  const read = readAhead(
+    grouped.flatMap(({ groups, status }) => [
+      ...Object.values(totalFiles(groups)),
+      ...routes.addressFiles(status.pid),
+    ]),
+  );
+  return new Map(
+    grouped.map(({ name, state, status, groups }) => [
+      name,
+      {
+        name,
+        state,
+        pid: status.pid || null,
+        supervisorPid: status.supervisorPid,
+        uptime: uptimeSeconds(status.startedAtMs),
+        ...readTotals(groups, read),
+        addresses: routes.readAddressesOf(status.pid, (path) => read(path) ?? '').map(formatCidr),
+      },
+    ]),
+  );
 }
 
 function stoppedSummary(name: string): ContainerSummary {

@@ -1,10 +1,13 @@
-import { RUN_ROOT } from '../base/paths.js';
-import type { Counters } from '../host/links.js';
+import { type Counters, readCounters } from '../host/links.js';
+import { accountFiles } from '../state/account-files.js';
 import { type Accounts, readAccounts } from '../state/accounts.js';
+import { groupsFile, groupsOf } from '../state/group-text.js';
+import type { Status } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
-import { readCounters } from './interface-info.js';
-import { readCompiled } from './kept-plan.js';
-import { observe, type State } from './observe.js';
+import { countersOf } from './interface-info.js';
+import { readKeptInterfaces } from './kept-plan.js';
+import { observeRunning, type State } from './observe.js';
+import { readAhead } from './read-ahead.js';
 import { uptimeSeconds } from './uptime.js';
 
 /** What one running container has used since its start. */
@@ -17,31 +20,41 @@ export interface ContainerStats extends Accounts {
 }
 
 /**
- * Accounts of the containers that run, by name.
+ * Accounts of the containers that run, by name. The files of all of them are read at once: that takes a third of the time.
  * @param names whom; none: all. One that does not run has none. @throws TSCT_NO_CONTAINER (exit 3).
  */
 export async function stats(ctx: Context, names: readonly string[]): Promise<ContainerStats[]> {
   for (const name of names) ctx.store.need(name);
-  const running = new Set(await ctx.store.runDirs(RUN_ROOT));
-  const asked = names.length > 0 ? new Set(names) : running;
-  const all = ctx.store.list().filter((name) => running.has(name) && asked.has(name));
-  return (await Promise.all(all.map((name) => statsOf(ctx, name)))).flat();
-}
-
-async function statsOf(ctx: Context, name: string): Promise<ContainerStats[]> {
-  const { state, status } = await observe(ctx, name);
-  if (!status?.pid) return [];
-  const interfaces = (await readCompiled(ctx, name))?.plan.tsct.network?.interfaces ?? [];
-  return [
-    {
+  const running = await runningOf(ctx, names);
+  const kept = readAhead(
+    running.flatMap(({ name, pid }) => [groupsFile(pid), ctx.layout.interfacesFile(name)]),
+  );
+  const all = running.map((one) => ({ ...one, groups: groupsOf(one.cgroup, one.pid, kept) }));
+  const read = readAhead(all.flatMap(({ groups }) => accountFiles(groups)));
+  const host = readCounters();
+  return Promise.all(
+    all.map(async ({ name, state, pid, startedAtMs, groups }) => ({
       name,
       state,
-      uptime: uptimeSeconds(status.startedAtMs) ?? 0,
-      ...readAccounts(status.cgroup, status.pid),
-      network: interfaces.flatMap((one) => {
-        const counters = readCounters(one, status.pid);
+      uptime: uptimeSeconds(startedAtMs) ?? 0,
+      ...readAccounts(groups, read),
+      network: (await readKeptInterfaces(ctx, name, kept)).flatMap((one) => {
+        const counters = countersOf(one, pid, host);
         return counters ? [{ name: one.name, counters }] : [];
       }),
-    },
-  ];
+    })),
+  );
+}
+
+type Running = Pick<Status, 'pid' | 'startedAtMs' | 'cgroup'> & Pick<ContainerStats, 'name' | 'state'>;
+
+async function runningOf(ctx: Context, names: readonly string[]): Promise<Running[]> {
+  const observed = await observeRunning(ctx);
+  const asked = names.length > 0 ? new Set(names) : observed;
+  return ctx.store.list().flatMap((name) => {
+    const { state, status } = observed.get(name) ?? {};
+    if (!state || !status?.pid || !asked.has(name)) return [];
+    const { pid, startedAtMs, cgroup } = status;
+    return [{ name, state, pid, startedAtMs, cgroup }];
+  });
 }

@@ -1,24 +1,26 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isErrno } from '../base/errors.js';
-import { RUN_ROOT } from '../base/paths.js';
 import { removeTree } from '../state/store.js';
 import type { Context } from './context.js';
-import { observe } from './observe.js';
+import { type Observed, observe, observeRunning } from './observe.js';
 
 /**
  * Cleans what crashes left, whoever's they were: dead supervisors' mounts and cgroups, containers that create did
  * not finish, directories that destroy did not finish, lock files. What somebody is at work on is left alone.
  * Failing to clean is a warning: it must not keep `list` from listing.
+ * @param running as observed just now, by whoever needs it, too.
  */
-export async function sweep(ctx: Context): Promise<void> {
-  const debris = await Promise.all(
-    (await ctx.store.runDirs(RUN_ROOT)).map(async (name) =>
-      (await observe(ctx, name)).debris ? name : undefined,
-    ),
-  );
+export async function sweep(ctx: Context, running?: ReadonlyMap<string, Observed>): Promise<void> {
+  const observed = [...(running ?? (await observeRunning(ctx)))];
   const jobs = [
-    ...debris.filter((name) => name !== undefined).map((name) => () => clearDebris(ctx, name)),
+    ...observed
+      .filter(([, { debris }]) => debris)
+      .map(
+        ([name]) =>
+          () =>
+            clearDebris(ctx, name),
+      ),
     ...ctx.store.partials().map((name) => () => clearPartial(ctx, name)),
     ...ctx.store.doomed().map(
       ({ name, path }) =>

@@ -1,4 +1,16 @@
-import { groupReaders, keyed, limit, lines, nameOf, number, type Reader, scaled } from './group-text.js';
+import type { HostPath } from '../base/paths.js';
+import type { Controller } from './account-files.js';
+import {
+  type Groups,
+  keyed,
+  limit,
+  lines,
+  nameOf,
+  number,
+  type ReadText,
+  readText,
+  scaled,
+} from './group-text.js';
 
 /** What a running container has used, and how much it may. What the host does not account, or limit, is null. */
 export interface Accounts {
@@ -61,36 +73,35 @@ export interface Stall {
   readonly total: number;
 }
 
+/** Text of one of its files; undefined: there is none. */
+type Reader = (file: string) => string | undefined;
+
 /**
- * Reads the accounts of a running container from cgroup v2, or from the v1 hierarchies of a hybrid host
+ * The accounts of a running container, from cgroup v2, or from the v1 hierarchies of a hybrid host
  * (cgroups(7); kernel Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/*.rst). Synchronous: each is a few microseconds of
  * the kernel's, and a thread for it costs more.
- * @param payload its group in the v2 tree, absolute. @param pid of its PID 1: /proc/PID/cgroup names the v1 groups.
  */
-export function readAccounts(payload: string, pid: number): Accounts {
-  const { unified, v1 } = groupReaders(payload, pid);
+export function readAccounts(groups: Groups, read: ReadText = readText): Accounts {
+  const of =
+    (group: HostPath): Reader =>
+    (file) =>
+      read(`${group}/${file}`);
+  const unified = of(groups.unified);
+  const v1 = (controller: Controller): Reader | undefined => {
+    const group = groups.v1.get(controller);
+    return group === undefined ? undefined : of(group);
+  };
+  const [memory, cpu, pids, blkio] = [v1('memory'), v1('cpu'), v1('pids'), v1('blkio')];
   return {
-    memory: unified('memory.current') === undefined ? memoryV1(v1('memory')) : memoryV2(unified),
-    cpu: unified('cpu.max') === undefined ? cpuV1(v1('cpu'), v1('cpuacct')) : cpuV2(unified),
-    tasks: tasks(unified('pids.current') === undefined ? v1('pids') : unified),
-    io: unified('io.stat') === undefined ? ioV1(v1('blkio')) : ioV2(unified),
+    memory: memory ? memoryV1(memory) : memoryV2(unified),
+    cpu: { ...cpuTimes(unified), ...(cpu ? cpuV1(cpu) : cpuV2(unified)) },
+    tasks: tasks(pids ?? unified),
+    io: blkio ? ioV1(blkio) : ioV2(unified),
     pressure: {
       cpu: pressure(unified('cpu.pressure')),
       memory: pressure(unified('memory.pressure')),
       io: pressure(unified('io.pressure')),
     },
-  };
-}
-
-/** Of all that only what a list of many shows: memory.stat and the like have the kernel add up what all CPUs know. */
-export function readTotals(
-  payload: string,
-  pid: number,
-): { readonly memory: number | null; readonly tasks: number | null } {
-  const { unified, v1 } = groupReaders(payload, pid);
-  return {
-    memory: number(unified('memory.current') ?? v1('memory')('memory.usage_in_bytes')),
-    tasks: number(unified('pids.current') ?? v1('pids')('pids.current')),
   };
 }
 
@@ -118,26 +129,25 @@ function memoryV1(read: Reader): Accounts['memory'] {
   };
 }
 
-function cpuV2(read: Reader): Accounts['cpu'] {
+/** Every v2 group knows them, with its CPU controller on v1, too: one file for the three of cpuacct. */
+function cpuTimes(read: Reader): Pick<Accounts['cpu'], 'usage' | 'user' | 'system'> {
   const stat = keyed(read('cpu.stat'));
   const seconds = (key: string) => scaled(stat.get(key), 1e6);
-  const [quota = '', period = ''] = (read('cpu.max') ?? '').split(/\s+/);
+  return { usage: seconds('usage_usec'), user: seconds('user_usec'), system: seconds('system_usec') };
+}
+
+function cpuV2(read: Reader): Pick<Accounts['cpu'], 'limit' | 'throttled'> {
+  const [quota = 'max', period = ''] = lines(read('cpu.max'))[0] ?? [];
   return {
-    usage: seconds('usage_usec'),
     limit: quota === 'max' ? null : Number(quota) / Number(period),
-    user: seconds('user_usec'),
-    system: seconds('system_usec'),
-    throttled: seconds('throttled_usec'),
+    throttled: scaled(keyed(read('cpu.stat')).get('throttled_usec'), 1e6),
   };
 }
 
-function cpuV1(read: Reader, account: Reader): Accounts['cpu'] {
+function cpuV1(read: Reader): Pick<Accounts['cpu'], 'limit' | 'throttled'> {
   const quota = number(read('cpu.cfs_quota_us'));
   return {
-    usage: scaled(number(account('cpuacct.usage')), 1e9),
     limit: quota === null || quota < 0 ? null : quota / (number(read('cpu.cfs_period_us')) ?? Number.NaN),
-    user: scaled(number(account('cpuacct.usage_user')), 1e9),
-    system: scaled(number(account('cpuacct.usage_sys')), 1e9),
     throttled: scaled(keyed(read('cpu.stat')).get('throttled_time'), 1e9),
   };
 }

@@ -1,42 +1,38 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { isErrno } from '../base/errors.js';
+import type { HostPath } from '../base/paths.js';
 
-/** Text of a file of a control group; undefined: there is none. */
-export type Reader = (file: string) => string | undefined;
+/** Text of a file; undefined: there is none. */
+export type ReadText = (path: HostPath) => string | undefined;
 
-/**
- * Readers of a container's groups: of v2 the payload, of v1 one for each controller.
- * @param payload absolute. @param pid of its PID 1: /proc/PID/cgroup names the v1 groups.
- */
-export function groupReaders(
-  payload: string,
-  pid: number,
-): { readonly unified: Reader; readonly v1: (controller: string) => Reader } {
-  let groups: Map<string, string> | undefined;
-  return {
-    unified: (file) => readText(join(payload, file)),
-    v1: (controller) => {
-      groups ??= v1Groups(pid);
-      const group = groups.get(controller);
-      return (file) =>
-        group === undefined ? undefined : readText(join('/sys/fs/cgroup', controller, group, file));
-    },
-  };
+/** The control groups of a running container. */
+export interface Groups {
+  /** Of v2: the payload. */
+  readonly unified: HostPath;
+  /** Of v1, by controller; empty on a host that has v2 only. */
+  readonly v1: ReadonlyMap<string, HostPath>;
 }
 
-/** Controller → path of its v1 group, from /proc/PID/cgroup. */
-function v1Groups(pid: number): Map<string, string> {
-  const groups = new Map<string, string>();
-  for (const line of (readText(`/proc/${pid}/cgroup`) ?? '').split('\n')) {
+/** The file that names the v1 groups that a process is in. */
+export function groupsFile(pid: number): HostPath {
+  return `/proc/${pid}/cgroup`;
+}
+
+/** @param payload absolute. @param pid of its PID 1. */
+export function groupsOf(payload: HostPath, pid: number, read: ReadText = readText): Groups {
+  const v1 = new Map<string, HostPath>();
+  for (const line of (read(groupsFile(pid)) ?? '').split('\n')) {
     const [, controllers, path] = /^\d+:([^:]+):(.*)$/.exec(line) ?? [];
-    for (const controller of controllers?.split(',') ?? []) groups.set(controller, path ?? '/');
+    for (const controller of controllers?.split(',') ?? []) {
+      v1.set(controller, `/sys/fs/cgroup/${controller}${path}`);
+    }
   }
-  return groups;
+  return { unified: payload, v1 };
 }
 
 /** The group may be going while it is read. */
-function readText(path: string): string | undefined {
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -47,6 +47,13 @@ export interface Addon {
   editTrees(trees: readonly HostPath[], edits: readonly FileEdit[]): boolean;
   /** A writable snapshot of a btrfs subvolume (BTRFS_IOC_SNAP_CREATE_V2): on disk, with all before it, on return. */
   snapshotSubvolume(from: HostPath, to: HostPath): void;
+  /** Texts of many small files of the kernel's, by several threads; null: read that one yourself to know why not. */
+  readFiles(paths: readonly HostPath[]): readonly (string | null)[];
+  /**
+   * Sends a line to many sockets and waits for all that each says. @param waitMs for all of them together.
+   * @returns empty for those where nobody is, or who are not done by then.
+   */
+  askAll(sockets: readonly HostPath[], line: string, waitMs: number): readonly string[];
 }
 
 /** A failure as the add-on throws it. */
@@ -99,6 +106,8 @@ function wrap(native: NativeExports): Addon {
     editTrees: (trees, edits) => wording(() => native.editTrees(trees, edits)),
     snapshotSubvolume: (from, to) => wording(() => native.snapshotSubvolume(from, to)),
     pipe: () => wording(() => native.pipe()),
+    readFiles: (paths) => wording(() => native.readFiles(paths)),
+    askAll: (sockets, line, waitMs) => wording(() => native.askAll(sockets, line, waitMs)),
     pidfdSendSignal: (pidfd, signal) => wording(() => native.pidfdSendSignal(pidfd, signal)),
   };
 }

@@ -1,11 +1,15 @@
 import { connect, type Socket } from 'node:net';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
+import { addon } from './addon.js';
 import { describeNativeError } from './native-error.js';
 import { type Answer, type Event, PROTOCOL_FORMAT, type Status } from './protocol.js';
 
 /** How long a supervisor, which never does anything long between two events, may take to answer. */
 const ANSWER_TIMEOUT_MS = 10_000;
+
+/** How long many may take together before each is asked by itself. */
+const TOGETHER_MS = 500;
 
 /**
  * Who is behind a control socket: nobody ever (`absent`), a supervisor that died and left things behind
@@ -30,6 +34,15 @@ export async function askStatus(socketPath: HostPath): Promise<Presence> {
   }
   // It closed without a word: it was on its way out. Ask again: it is absent or dead now.
   return { is: 'dead' };
+}
+
+/**
+ * Asks many supervisors at once: a connection of Node's for each takes longer than all their answers.
+ * @returns undefined for those who did not answer: askStatus tells why.
+ */
+export function askStatuses(socketPaths: readonly HostPath[]): (Status | undefined)[] {
+  const answers = addon().askAll(socketPaths, `${PROTOCOL_FORMAT} status\n`, TOGETHER_MS);
+  return answers.map((text) => (text.endsWith('\n') ? checkStatus(JSON.parse(text)) : undefined));
 }
 
 /**

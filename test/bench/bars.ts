@@ -59,6 +59,11 @@ export function bars(results: Results): Bar[] {
       1.2,
     ),
     bar(
+      'accounts of 100 running containers over tsct --version, ms',
+      tsct('stats (100 run)') - tsct('--version (100 run)'),
+      50,
+    ),
+    bar(
       'one TCP stream between bare namespaces, times one between containers',
       tsct('one TCP stream, bare (Mbit/s)') / tsct('one TCP stream (Mbit/s)'),
       1 / 0.95,

@@ -23,8 +23,19 @@ export async function network(tsct: Tsct, count: number, results: Results): Prom
     await startsOf(tsct, count, 'start', [ALONE, ON_NETWORK], results);
     for (const name of beside.slice(1)) await tsct.start(name);
     await startsOf(tsct, count, `start beside ${BESIDE}`, [ON_NETWORK], results);
+    await accountsOfMany(tsct, count, results);
   } finally {
     for (const name of made) await tsct.destroy(name);
+  }
+}
+
+/** Of as many as run by then, each beside what the command itself costs. */
+async function accountsOfMany(tsct: Tsct, count: number, results: Results): Promise<void> {
+  for (let round = 0; round <= count; round++) {
+    for (const words of [['--version'], ['stats', '--json'], ['list', '--json']]) {
+      const ms = await timed(() => tsct.cli(...words));
+      if (round > 0) put(results, `${words[0]} (${BESIDE} run)`, 'tsct', ms);
+    }
   }
 }
 

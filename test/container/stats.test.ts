@@ -56,6 +56,9 @@ it('stats counts what happened since, for those that run', async () => {
   expect((counters(after)?.sentPackets ?? 0) - (counters(before)?.sentPackets ?? 0)).toBeGreaterThanOrEqual(
     3,
   );
+  // A tsct that kept nothing but the plan has started it.
+  rmSync(root.layout.interfacesFile('web'));
+  expect(counters((await statsOf())[0] as ContainerStats)?.sentPackets).toBeGreaterThanOrEqual(3);
   expect(await statsOf('off')).toEqual([]);
   expect((await root.run(['stats', 'nobody'])).exitCode).toBe(3);
   expect((await root.ok(['stats'])).stdout).toMatch(/^NAME +CPU TIME .*\nweb +\d/);

@@ -202,3 +202,32 @@ describe('pidfd', () => {
     closeSync(fd);
   });
 });
+
+describe('readFiles', () => {
+  it('has each text at the place of its path, and null for what cannot be read', () => {
+    const paths = Array.from({ length: 1000 }, (_, i) => join(dir, `f${i}`));
+    for (const [i, path] of paths.entries()) if (i % 7 !== 3) writeFileSync(path, `${i}`.repeat(1 + i * 20));
+    const texts = addon().readFiles([...paths, dir]);
+    expect(texts).toEqual([...paths.map((_, i) => (i % 7 === 3 ? null : `${i}`.repeat(1 + i * 20))), null]);
+    expect(addon().readFiles([])).toEqual([]);
+  });
+});
+
+describe('askAll', () => {
+  it('has all that each says; nothing of who is dead, absent or silent, and waits no longer than it may', async () => {
+    const socket = (name: string) => join(dir, name);
+    const child = node(`
+      const listen = (name, answer) => require('net').createServer({ allowHalfOpen: true }, (to) =>
+        to.once('data', (line) => answer(to, name + ' heard ' + line))).listen('${dir}/' + name);
+      for (let i = 0; i < 300; i++) listen('s' + i, (to, text) => to.end(text.repeat(1 + i)));
+      listen('silent', (to, text) => to.write(text)).on('listening', () => console.log('up'));`);
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    const names = Array.from({ length: 300 }, (_, i) => `s${i}`);
+    writeFileSync(socket('dead'), '');
+    const before = performance.now();
+    const all = addon().askAll(['dead', 'none', ...names, 'silent'].map(socket), 'word\n', 2000);
+    expect(all).toEqual(['', '', ...names.map((name, i) => `${name} heard word\n`.repeat(1 + i)), '']);
+    expect(performance.now() - before).toBeGreaterThan(1900);
+    expect(performance.now() - before).toBeLessThan(4000);
+  });
+});
