@@ -200,6 +200,18 @@ std::vector<UniqueFd> Cgroups::create_v1() const {
   return tasks;
 }
 
+void Cgroups::change_device_policy() const {
+  if (plan_.cgroup.driver != Driver::kHybrid)
+    return attach_device_policy(open_payload().get(), plan_.device_rules);
+  for (size_t i = 0; i < v1_.size(); i++) {
+    const auto& controllers = plan_.cgroup.v1[i].controllers;
+    if (std::find(controllers.begin(), controllers.end(), "devices") == controllers.end()) continue;
+    UniqueFd dir(
+        check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
+    tsct::change_device_policy(dir.get(), plan_.device_rules);
+  }
+}
+
 // Only what /sys/kernel/cgroup/delegate lists: never a limit (systemd's CGROUP_DELEGATION says the same).
 void Cgroups::hand_over_payload() const {
   uid_t uid = plan_.root_uid();

@@ -31,6 +31,9 @@ class Cgroups {
   // supervisor is left to it. Throws SysError when something could not be killed.
   void remove() const;
 
+  // Gives what runs another device policy. Throws SysError.
+  void change_device_policy() const;
+
   UniqueFd open_payload() const;
   const std::string& base() const { return base_; }
   std::string payload() const { return base_ + "/payload"; }

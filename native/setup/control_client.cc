@@ -55,6 +55,13 @@ UniqueFd ask(int connection, const std::string& words, int passed = -1) {
   refuse(kStep, words, detail, err == EPROTO ? 0 : err);
 }
 
+pid_t peer_of(int connection) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  check(::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size), kStep, "getsockopt");
+  return peer.pid;
+}
+
 }  // namespace
 
 RunningInit find_init(const std::string& run_dir) {
@@ -62,11 +69,17 @@ RunningInit find_init(const std::string& run_dir) {
   RunningInit init;
   init.pidfd = ask(connection.get(), "enter");
   if (!init.pidfd) refuse(kStep, "enter", "it handed over no process");
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  check(::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size), kStep, "getsockopt");
-  init.supervisor = peer.pid;
+  init.supervisor = peer_of(connection.get());
   return init;
+}
+
+RunningDevices find_devices(const std::string& run_dir) {
+  UniqueFd connection = connect_to(run_dir);
+  RunningDevices devices;
+  devices.dev = ask(connection.get(), "devices");
+  if (!devices.dev) refuse(kStep, "devices", "it handed over no directory");
+  devices.supervisor = peer_of(connection.get());
+  return devices;
 }
 
 void hand_plan(const std::string& run_dir, int plan) {

@@ -15,6 +15,13 @@ struct RunningInit {
 
 RunningInit find_init(const std::string& run_dir);
 
+struct RunningDevices {
+  UniqueFd dev;  // the directory, on its own file system
+  pid_t supervisor = 0;
+};
+
+RunningDevices find_devices(const std::string& run_dir);
+
 // The run's end goes by this plan from now on, and a start after a reboot from inside.
 void hand_plan(const std::string& run_dir, int plan);
 

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstring>
+#include <map>
+#include <sstream>
 #include <string>
 
 #include "sys/error.h"
@@ -209,6 +211,51 @@ void write_device_policy(int cgroup_fd, const std::vector<DeviceRule>& rules) {
              "cgroup v1 cannot take back part of what an earlier rule gave, nor give back", ENOTSUP);
     }
   }
+}
+
+namespace {
+
+// What devices.list says: `c 1:3` and of what access.
+std::map<std::string, std::string> read_list(int cgroup_fd) {
+  std::map<std::string, std::string> list;
+  std::istringstream lines(read_file(cgroup_fd, "devices.list", kStep));
+  for (std::string type, numbers, access; lines >> type >> numbers >> access;)
+    list[type + " " + numbers] += access;
+  return list;
+}
+
+std::map<std::string, std::string> list_of(const std::vector<DeviceRule>& rules) {
+  std::map<std::string, std::string> list;
+  for (const DeviceRule& rule : rules) {
+    if (is_everything(rule) && !rule.allow) continue;
+    access_bits(rule);  // checks it
+    if (!rule.allow || rule.type == 'a')
+      refuse(kStep, "linux.resources.devices", "a list that is in force can be added to only", ENOTSUP);
+    list[std::string(1, rule.type) + " " + number(rule.major) + ":" + number(rule.minor)] += rule.access;
+  }
+  return list;
+}
+
+// One write for each of `list` that `other` has not, or not with all access.
+void write_difference(int cgroup_fd, const char* file, const std::map<std::string, std::string>& list,
+                      const std::map<std::string, std::string>& other) {
+  for (const auto& [device, access] : list) {
+    auto there = other.find(device);
+    std::string missing;
+    for (char c : {'r', 'w', 'm'})
+      if (access.find(c) != std::string::npos &&
+          (there == other.end() || there->second.find(c) == std::string::npos))
+        missing += c;
+    if (!missing.empty()) write_file(cgroup_fd, file, device + " " + missing, kStep);
+  }
+}
+
+}  // namespace
+
+void change_device_policy(int cgroup_fd, const std::vector<DeviceRule>& rules) {
+  std::map<std::string, std::string> before = read_list(cgroup_fd), wanted = list_of(rules);
+  write_difference(cgroup_fd, "devices.allow", wanted, before);
+  write_difference(cgroup_fd, "devices.deny", before, wanted);
 }
 
 }  // namespace tsct

@@ -19,4 +19,9 @@ void attach_device_policy(int cgroup_fd, const std::vector<DeviceRule>& rules);
 // that takes back part of what an earlier one gave cannot be written: refused. Throws SysError.
 void write_device_policy(int cgroup_fd, const std::vector<DeviceRule>& rules);
 
+// The same for a group that has processes: what is no longer allowed is taken out of the list, what is new
+// put in, and the rest is allowed all the time. Throws SysError, perhaps having done a part: the same again
+// goes on.
+void change_device_policy(int cgroup_fd, const std::vector<DeviceRule>& rules);
+
 }  // namespace tsct

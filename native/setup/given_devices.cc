@@ -79,24 +79,39 @@ GivenDevices decode_given_devices(JsonReader r) {
   return given;
 }
 
+namespace {
+
+void resolve(const GivenDevice& d, std::vector<DeviceNode>& nodes, std::vector<DeviceRule>& rules) {
+  struct stat st = device_at(d.source, "Device");
+  uint32_t number_major = major(st.st_rdev), number_minor = minor(st.st_rdev);
+  uint32_t mode = d.mode ? *d.mode : st.st_mode & 0777;
+  nodes.push_back({d.path, type_of(st), number_major, number_minor, mode, d.uid, d.gid});
+  rules.push_back({true, type_of(st), number_major, number_minor, d.access});
+}
+
+void resolve(const DevicePermission& p, std::vector<DeviceRule>& rules) {
+  if (p.path.empty()) {
+    std::vector<DeviceRule> of = rules_of(p);
+    rules.insert(rules.end(), of.begin(), of.end());
+  } else {
+    struct stat st = device_at(p.path, "DeviceAllow");
+    rules.push_back({true, type_of(st), major(st.st_rdev), minor(st.st_rdev), p.access});
+  }
+}
+
+}  // namespace
+
 void resolve_devices(const GivenDevices& given, std::vector<DeviceNode>& nodes,
-                     std::vector<DeviceRule>& rules) {
-  for (const GivenDevice& d : given.nodes) {
-    struct stat st = device_at(d.source, "Device");
-    uint32_t number_major = major(st.st_rdev), number_minor = minor(st.st_rdev);
-    uint32_t mode = d.mode ? *d.mode : st.st_mode & 0777;
-    nodes.push_back({d.path, type_of(st), number_major, number_minor, mode, d.uid, d.gid});
-    rules.push_back({true, type_of(st), number_major, number_minor, d.access});
-  }
-  for (const DevicePermission& p : given.allow) {
-    if (p.path.empty()) {
-      std::vector<DeviceRule> of = rules_of(p);
-      rules.insert(rules.end(), of.begin(), of.end());
-    } else {
-      struct stat st = device_at(p.path, "DeviceAllow");
-      rules.push_back({true, type_of(st), major(st.st_rdev), minor(st.st_rdev), p.access});
+                     std::vector<DeviceRule>& rules, Missing missing) {
+  auto attempt = [&](auto&& body) {
+    try {
+      body();
+    } catch (const SysError&) {
+      if (missing == Missing::kFail) throw;
     }
-  }
+  };
+  for (const GivenDevice& d : given.nodes) attempt([&] { resolve(d, nodes, rules); });
+  for (const DevicePermission& p : given.allow) attempt([&] { resolve(p, rules); });
 }
 
 }  // namespace tsct

@@ -35,8 +35,9 @@ struct GivenDevices {
 GivenDevices decode_given_devices(JsonReader reader);
 
 // Looks up their numbers, which are another host's or another boot's tomorrow, and adds nodes and rules.
-// Throws SysError for what is not there.
+// Throws SysError for what is not there; kSkip: leaves that out.
+enum class Missing { kFail, kSkip };
 void resolve_devices(const GivenDevices& given, std::vector<DeviceNode>& nodes,
-                     std::vector<DeviceRule>& rules);
+                     std::vector<DeviceRule>& rules, Missing missing = Missing::kFail);
 
 }  // namespace tsct

@@ -7,6 +7,7 @@
 //   tsct-setup change-network   plan on fd 0, with what it takes the place of, list of file edits on fd 3:
 //   changes
 //                         a running container
+//   tsct-setup change-devices   plan on fd 0, what changes on fd 3: gives a running container other devices
 //   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
 //   tsct-setup hold-ports plan on fd 0, run by the supervisor: starts tsct-ports again
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
@@ -19,6 +20,7 @@
 #include <cstring>
 
 #include "setup/control_client.h"
+#include "setup/device_change.h"
 #include "setup/json_reader.h"
 #include "setup/mount.h"
 #include "setup/network.h"
@@ -90,6 +92,8 @@ void dispatch(const std::string& verb, int argc, char** argv) {
   if (verb == "change-network")
     return change_network(plan, decode_file_edits(read_fd(3, "read edits", "fd 3")));
   if (verb == "hold-ports") return hold_ports_again(plan);
+  if (verb == "change-devices")
+    return change_devices(plan, decode_device_change(read_fd(3, "read change", "fd 3")));
   if (verb == "keep-plan") return hand_plan(plan.run_dir, 0);
   if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
   refuse("read arguments", verb, "is not a verb of tsct-setup");

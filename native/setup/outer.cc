@@ -200,6 +200,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   collect_mounts(to_inner, parts, root_mount);
   build_and_pivot(plan, to_inner, root_mount, parts);
   if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());
+  if (parts.dev) supervisor.devices(parts.dev.get());
   if (parts.kmsg) supervisor.hold(parts.kmsg.get());
   to_inner.send(Step::kTreeReady);
   supervisor.console(to_inner.expect(Step::kConsole).fd.get());

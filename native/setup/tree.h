@@ -16,6 +16,7 @@ struct TreeParts {
   std::map<uint32_t, UniqueFd> mounted;  // what the mounter made, by index into plan.mounts
   UniqueFd notify_socket;                // bound at /run/host/notify
   UniqueFd run_host;                     // its mount
+  UniqueFd dev;                          // the directory /dev, on its own file system
   UniqueFd kmsg;  // the FIFO over /proc/kmsg, kept open so that no reader hangs in open
 };
 
@@ -31,6 +32,13 @@ void apply_file_edits(const std::vector<FileEdit>& edits, int root_fd);
 bool edit_trees(const std::vector<std::string>& trees, const std::vector<FileEdit>& edits);
 // Writes the file of one edit into a directory: beside, then renamed over what is there.
 void write_edit(const FileEdit& edit, int parent, const std::string& name);
+
+// Makes a node on the file system of a /dev that is in use, or puts it in the place of another node. What is
+// mounted over it, or linked out of it, counts for nothing. Throws SysError with EEXIST for anything else in
+// its place.
+void put_device(const DeviceNode& device, uint32_t base_uid, uint32_t base_gid, int dev_fd);
+// Removes a node; what is none stays.
+void take_device(const std::string& path, int dev_fd);
 
 // Device nodes, the links of dev_setup (fd, stdin, ...) and /dev/console.
 void populate_dev(const LaunchPlan& plan, int root_fd);

@@ -146,6 +146,15 @@ void take_ports(Supervisor& s, Client& c) {
   answer(c, 0, "");
 }
 
+// For a change of devices: the file system that nodes work on, which nothing inside can put another in place
+// of.
+void give_devices(Supervisor& s, Client& c) {
+  if (!s.init || s.state != State::kRunning || s.devices < 0)
+    return answer(c, -ESRCH, "give devices", "the system is not running");
+  const char* line = "{\"ok\":true}\n";
+  send_message(c.fd, line, strlen(line), &s.devices, 1);
+}
+
 int word_number(const char** at) {
   while (**at == ' ') ++*at;
   return static_cast<int>(strtol(*at, const_cast<char**>(at), 10));
@@ -201,6 +210,8 @@ bool serve(Supervisor& s, Client& c) {
     kill_now(s, c);
   } else if (is(line, "freeze") || is(line, "thaw")) {
     freeze(s, c, line[0] == 'f');
+  } else if (is(line, "devices")) {
+    give_devices(s, c);
   } else if (is(line, "plan")) {
     take_plan(s, c);
   } else if (is(line, "ports")) {

@@ -6,6 +6,7 @@
 //     |<-- kAck -----------------------------|   control socket listens, or kRefused {error}
 //     |--- kHold {fd} ---------------------->|   id range locks: kept open until the end
 //     |--- kNotify {fd} -------------------->|   datagram socket bound at /run/host/notify
+//     |--- kDevices {fd} ------------------->|   the container's own /dev, whatever is mounted over it later
 //     |--- kInit {pid, pidfd} -------------->|   init is cloned (child of the supervisor), waits for kGo
 //     |--- kConsole {master} --------------->|
 //     |<-- kAck -----------------------------|   everything is held: init may exec, its pdeathsig is armed
@@ -30,6 +31,7 @@ enum class SetupMessage : uint32_t {
   kFailed = 7,
   kAck = 8,
   kRefused = 9,
+  kDevices = 10,
 };
 
 struct SetupHeader {

@@ -145,6 +145,7 @@ void release(const Supervisor& s, int fd) {
 
 void forget_run(Supervisor& s) {
   drop(s.notify);
+  drop(s.devices);
   drop(s.pidfd);
   for (int i = 0; i < s.hold_count; i++) release(s, s.hold[i]);
   s.hold_count = 0;
@@ -303,6 +304,9 @@ void on_setup_message(Supervisor& s) {
     case SetupMessage::kNotify:
       s.notify = fd;
       return watch(s, fd, EPOLLIN, kTagNotify);
+    case SetupMessage::kDevices:
+      s.devices = fd;
+      return;
     case SetupMessage::kInit:
       s.init = header.number;
       s.pidfd = fd;

@@ -39,7 +39,7 @@ struct Supervisor {
 
   int hold[kHoldMax];
   int hold_count = 0;
-  int pidfd = -1, notify = -1, console = -1, console_log = -1;
+  int pidfd = -1, notify = -1, devices = -1, console = -1, console_log = -1;
   size_t console_log_bytes = 0;
   pid_t init = 0;
   bool init_exited = false;

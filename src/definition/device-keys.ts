@@ -8,14 +8,17 @@ import { parseChoice } from './values.js';
  */
 export const DEVICE_KEYS = {
   Device: list('devices', parseDevice, {
+    live: true,
     syntax: 'PATH[:INSIDE][:OPTION,...]',
-    help: "Give it a device of the host: a node on its /dev, and the permission to open it. PATH is a node or a link to one (/dev/disk/by-id/...), looked up at each start; INSIDE is another name for it, below /dev. Options: access, of r (read), w (write) and m (make nodes), not said: rwm; uid=, gid= and mode= of the node as seen inside, not said: root, root and the mode of the host's node. A device that is not there ends the start with exit code 5.",
+    help: "Give it a device of the host: a node on its /dev, and the permission to open it. PATH is a node or a link to one (/dev/disk/by-id/...), looked up at each start and change of devices; INSIDE is another name for it, below /dev. Options: access, of r (read), w (write) and m (make nodes), not said: rwm; uid=, gid= and mode= of the node as seen inside, not said: root, root and the mode of the host's node. A device that is not there ends the start, or the change, with exit code 5. What has been opened stays open when a line is taken out.",
   }),
   DevicePolicy: one('devicePolicy', parseChoice('auto', 'closed', 'strict'), {
+    live: true,
     syntax: 'auto|closed|strict',
     help: "Which devices may be opened besides those of Device= and DeviceAllow=. closed: null, zero, full, random, urandom, tty and terminals; auto (not set): those, and fuse and net/tun if the host has them; strict: none but the container's own terminals. Unlike in a unit of systemd, auto never means all.",
   }),
   DeviceAllow: list('devicesAllowed', parseDeviceAllow, {
+    live: true,
     syntax: 'PATH|char-NAME|block-NAME [ACCESS]',
     help: 'Permission without a node, for nodes that are made later by root of the host: of the device that PATH is on the host, or of all that a driver has by its name in /proc/devices, in which * and ? stand for anything (char-ttyUSB, block-*). ACCESS is of r, w and m; not said: rwm.',
   }),

@@ -1,7 +1,8 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import type { ConfigText } from '../definition/parse.js';
-import { changingPlan, isChangeable, resolvConfEdits, withNetworkOf } from '../plan/network-change.js';
+import { deviceChange, withDevicesOf } from '../plan/device-change.js';
+import { changingPlan, isChangeable, networkDiffers, withNetworkOf } from '../plan/network-change.js';
 import { readIdentity } from '../state/identity.js';
 import { changeNetwork, keepPlan } from '../supervisor/setup.js';
 import { compile } from './compile.js';
@@ -11,16 +12,18 @@ import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { refusePublished } from './published-ports.js';
 import {
+  changeRunning,
   configDigest,
   endNetworkChange,
   type NetworkChange,
   noteNetworkChange,
+  planBetween,
   undoNetworkChange,
 } from './settle-network.js';
 import { refuseTakenLinks } from './taken-links.js';
 
 /**
- * Gives a running container the network that a config has, all of it or nothing. What is killed in the middle is
+ * Gives a running container the network and the devices that a config has, all of it or nothing. What is killed in the middle is
  * finished by the next command; an end of the run undoes what was and what was to be.
  * @returns false for a container in the network of another, or one that is to be: only the config is changed then.
  * @param commit writes the config: from then on the change has come true. The caller holds the lock.
@@ -31,7 +34,7 @@ export async function applyNetwork(
   before: Compiled,
   { config, commit }: { readonly config: readonly ConfigText[]; readonly commit: () => Promise<void> },
 ): Promise<boolean> {
-  const doing = `change the network of ${name}`;
+  const doing = `change ${name}`;
   let change: NetworkChange = {
     before,
     identity: await readIdentity(ctx.layout.identityFile(name)),
@@ -42,20 +45,24 @@ export async function applyNetwork(
     fault('network.noted');
     const compiled = await compile(ctx, name, 'config', { config });
     fault('network.allotted');
-    if (!isChangeable(before.plan, compiled.plan)) {
+    const hasNetwork = isChangeable(before.plan, compiled.plan);
+    if (!hasNetwork && networkDiffers(before.plan, compiled.plan)) {
       await commit();
       await endNetworkChange(ctx, name, change);
       return false;
     }
-    const plan = withNetworkOf(before.plan, compiled.plan);
-    await refusePublished(ctx, name, plan, doing);
-    await refuseTakenLinks(ctx, name, plan, doing);
+    const network = hasNetwork ? withNetworkOf(before.plan, compiled.plan) : before.plan;
+    const plan = withDevicesOf(network, compiled.plan);
+    if (hasNetwork) {
+      await refusePublished(ctx, name, plan, doing);
+      await refuseTakenLinks(ctx, name, plan, doing);
+    }
     change = { ...change, after: { plan, config: before.config, live: config } };
     await noteNetworkChange(ctx, name, change);
-    const changing = changingPlan(before.plan, plan);
-    await keepCompiled(ctx, name, { ...before, plan: changing });
+    const isForced = hasNetwork && deviceChange(before.plan, plan) === undefined;
+    await keepCompiled(ctx, name, { ...before, plan: planBetween(before.plan, plan, isForced) });
     fault('network.kept');
-    await changeNetwork(changing, resolvConfEdits(before.plan, plan), doing);
+    await changeRunning(before.plan, plan, { doing, isForced });
     fault('network.changed');
     await commit();
   } catch (error) {

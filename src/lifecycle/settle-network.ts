@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileAtomic } from '../base/atomic-file.js';
 import { sha256 } from '../base/digest.js';
 import { TsctError } from '../base/errors.js';
-import { changingPlan, resolvConfEdits } from '../plan/network-change.js';
+import { deviceChange } from '../plan/device-change.js';
+import type { LaunchPlan } from '../plan/launch-plan.js';
+import { changingPlan, isChangeable, networkDiffers, resolvConfEdits } from '../plan/network-change.js';
 import { type Identity, identityText } from '../state/identity.js';
-import { changeNetwork, keepPlan } from '../supervisor/setup.js';
+import { changeDevices, changeNetwork, keepPlan } from '../supervisor/setup.js';
 import type { Context } from './context.js';
 import { type Compiled, keepCompiled } from './kept-plan.js';
 import { observe } from './observe.js';
@@ -47,6 +49,28 @@ export async function settleNetworkChange(ctx: Context, name: string): Promise<v
   }
 }
 
+/** The plan that a run goes by while it is changed: its end undoes the network of both. */
+export function planBetween(from: LaunchPlan, to: LaunchPlan, isForced: boolean): LaunchPlan {
+  return isForced || networkDiffers(from, to) ? changingPlan(from, to) : to;
+}
+
+/**
+ * Has a running container be as one plan says that is as another one says, where they differ; devices first, which are
+ * the easier to take back. On the way back a device that is gone by then is left out.
+ * @param options.isForced looks at the network even if nothing of it differs.
+ */
+export async function changeRunning(
+  from: LaunchPlan,
+  to: LaunchPlan,
+  options: { readonly doing: string; readonly isForced: boolean; readonly isUndo?: true },
+): Promise<void> {
+  const { doing, isForced, isUndo } = options;
+  const between = planBetween(from, to, isForced);
+  const devices = deviceChange(from, to, !isUndo);
+  if (devices) await changeDevices(between, devices, doing);
+  if (isForced || networkDiffers(from, to)) await changeNetwork(between, resolvConfEdits(from, to), doing);
+}
+
 /** What runs is as it is to be: nothing of what was is kept in mind any more. */
 export async function endNetworkChange(
   ctx: Context,
@@ -67,12 +91,10 @@ export async function undoNetworkChange(
   { before, identity, after }: NetworkChange,
 ): Promise<void> {
   if (after && (await isRunning(ctx, name))) {
-    const doing = `undo a change of the network of ${name}`;
-    await changeNetwork(
-      changingPlan(after.plan, before.plan),
-      resolvConfEdits(after.plan, before.plan),
-      doing,
-    );
+    const doing = `undo a change of ${name}`;
+    const isForced =
+      isChangeable(after.plan, before.plan) && deviceChange(after.plan, before.plan) === undefined;
+    await changeRunning(after.plan, before.plan, { doing, isForced, isUndo: true });
     await keepCompiled(ctx, name, before);
     await keepPlan(before.plan, doing);
   }

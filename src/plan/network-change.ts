@@ -7,6 +7,14 @@ export function isChangeable(from: LaunchPlan, to: LaunchPlan): boolean {
   return from.tsct.network?.joins === undefined && to.tsct.network?.joins === undefined;
 }
 
+/** Whether anything of the network is other than it was. */
+export function networkDiffers(from: LaunchPlan, to: LaunchPlan): boolean {
+  return (
+    JSON.stringify(from.tsct.network) !== JSON.stringify(to.tsct.network) ||
+    resolvConfEdits(from, to).length > 0
+  );
+}
+
 const NOTHING: NetworkPlan = { networks: [], interfaces: [] };
 
 /** What native changes of a port of a bridge that stays; with any other difference it is made anew, as other kinds are. */

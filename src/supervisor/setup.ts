@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { HostPath } from '../base/paths.js';
+import type { DeviceChange } from '../plan/device-change.js';
 import type { FileEdit, LaunchPlan } from '../plan/launch-plan.js';
 import { addon } from './addon.js';
 import { sealPlan } from './launch.js';
@@ -28,6 +29,11 @@ export async function changeNetwork(
   doing: string,
 ): Promise<void> {
   await runSetup(['change-network'], plan, doing, JSON.stringify(edits));
+}
+
+/** Makes the devices of a running container those of a plan, in the same way. */
+export async function changeDevices(plan: LaunchPlan, change: DeviceChange, doing: string): Promise<void> {
+  await runSetup(['change-devices'], plan, doing, JSON.stringify(change));
 }
 
 /** Has the supervisor of a running container go by this plan. */

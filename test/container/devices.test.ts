@@ -3,21 +3,22 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import type { ChangeResult } from '../../src/lifecycle/change-config.js';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
-import { useRoot } from '../support/temp-root.js';
+import { until, useRoot } from '../support/temp-root.js';
 
 // What each device gives is tried from inside. The same tests on hosts of control groups v1 and v2.
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-/** Disks of the host with a word each at their beginning. */
+/** Disks of the host with a word each at their beginning, whose first letter is all that is ever written. */
 const disks: { readonly path: string; readonly major: string; readonly minor: string }[] = [];
 let home = '';
 
 beforeAll(async () => {
   home = await mkdtemp(join(root.path, '.disks-'));
-  for (const word of ['first', 'second']) {
+  for (const word of ['first', 'final']) {
     await writeFile(join(home, word), word.padEnd(1 << 20, '.'));
     const path = (await execa('losetup', ['--find', '--show', join(home, word)])).stdout;
     const numbers = (await execa('lsblk', ['-dno', 'MAJ:MIN', path])).stdout.trim().split(':');
@@ -142,5 +143,83 @@ describe('DevicePolicy= and DeviceAllow=', () => {
     expect(await root.sh('closed', 'ls /dev/fuse 2>/dev/null; true')).toBe('');
     await execa('mknod', ['-m', '666', `${dev}/fuse`, 'c', '10', '229']);
     expect(await root.sh('closed', '(: </dev/fuse) 2>&1; true')).toContain(NOT_PERMITTED);
+  });
+});
+
+describe('a running container', () => {
+  const set = (name: string, ...settings: string[]) => root.ok(['config', 'set', name, ...settings]);
+  const ls = (name: string) => root.sh(name, 'find /dev -type b | sort | tr "\\n" " "');
+
+  it('gets and loses devices at once, whatever is mounted over its /dev, and has them after a reboot', async () => {
+    await create('box', `Resources.Device=${disk(0).path}:/dev/first:r`);
+    const before = readFileSync(root.layout.configFile('box'), 'utf8');
+    const added = await root.ok([
+      'config',
+      'set',
+      'box',
+      '--json',
+      `Resources.Device=${disk(0).path}:/dev/first:rw`,
+    ]);
+    expect(added.json<ChangeResult>().keys).toEqual([{ key: 'Resources.Device', state: 'applied' }]);
+    expect(await tried('box', '/dev/first')).toEqual(['first,wrote']);
+    await root.sh(
+      'box',
+      'mkdir /dev/own; echo mine >/dev/mine; ln -s /etc /dev/link; mount -t tmpfs none /mnt; mount --bind /mnt /dev/own',
+    );
+    await set(
+      'box',
+      `Resources.Device=${disk(1).path}:/dev/own/second:r,mode=604`,
+      'Resources.DeviceAllow=char-misc r',
+    );
+    expect(await root.sh('box', 'umount /dev/own; stat -c "%a %u" /dev/own/second')).toBe('604 0');
+    expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
+    expect(await ls('box')).toBe('/dev/own/second');
+    expect((await info('box')).pending).toEqual([]);
+    // Neither is its place taken, nor is a link out of it followed.
+    for (const [path, why] of [
+      ['/dev/mine', /make device \/dev\/mine: the container has made something of that name itself/],
+      ['/dev/link/x', /make device|lead/],
+    ] as const) {
+      const { exitCode, stderr } = await root.run([
+        'config',
+        'set',
+        'box',
+        `Resources.Device=${disk(0).path}:${path}`,
+      ]);
+      expect(stderr).toMatch(why);
+      expect(exitCode).not.toBe(0);
+    }
+    const gone = await root.run(['config', 'set', 'box', 'Resources.Device=/dev/no-such-disk']);
+    expect(gone.exitCode, gone.stderr).toBe(5);
+    expect(await ls('box')).toBe('/dev/own/second');
+    expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
+    expect(await root.sh('box', 'cat /dev/mine; find / -xdev -name x -type b')).toBe('mine');
+    await root.sh('box', 'reboot');
+    await until('it is up again', async () => (await info('box')).boots === 2);
+    expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
+    await root.ok(['config', 'unset', 'box', 'Resources.Device', 'Resources.DeviceAllow']);
+    expect(await ls('box')).toBe('');
+    // The filter went with the node.
+    const dev = `/proc/${(await info('box')).pid}/root/dev`;
+    await execa('mknod', ['-m', '666', `${dev}/back`, 'b', disk(1).major, disk(1).minor]);
+    expect(await tried('box', '/dev/back', '/dev/null')).toEqual([
+      `${NOT_PERMITTED},${NOT_PERMITTED}`,
+      ',wrote',
+    ]);
+    expect(readFileSync(root.layout.configFile('box'), 'utf8')).toBe(before.replace(/^.*Device=.*\n/m, ''));
+  });
+
+  it('has all of a change or nothing, also if it is killed', async () => {
+    await create('box');
+    const settings = [`Resources.Device=${disk(0).path}:/dev/first`, 'Resources.DevicePolicy=closed'];
+    for (const point of ['network.kept', 'network.changed', 'network.committed']) {
+      const killed = await root.run(['config', 'set', 'box', ...settings], { env: { TSCT_FAULT: point } });
+      expect(killed.exitCode, point).toBe(137);
+      await root.ok(['config', 'set', 'box', 'Exec.Hostname=next']);
+      const isTrue = readFileSync(root.layout.configFile('box'), 'utf8').includes('first');
+      expect(isTrue, point).toBe(point === 'network.committed');
+      expect(await ls('box'), point).toBe(isTrue ? '/dev/first' : '');
+    }
+    expect(await tried('box', '/dev/first')).toEqual(['first,wrote']);
   });
 });
