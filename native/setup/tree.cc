@@ -107,7 +107,7 @@ void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
     // Binds may want to go below /dev or hide something in /run: tsct's own come right after their parents.
     if (plan.mounts[i].destination == "/dev") {
       populate_dev(plan, root_fd);
-      parts.dev = open_in_root(root_fd, "/dev", O_PATH | O_DIRECTORY, "build tree");
+      parts.dev = open_in_root(root_fd, "/dev", O_PATH | O_DIRECTORY | O_CLOEXEC, "build tree");
     }
     if (plan.mounts[i].destination == "/run") parts.run_host = make_run_host(plan, root_fd, parts);
   }

@@ -87,6 +87,7 @@ describe('while a container runs', () => {
         ...['/run/tsct/boxN', '/run/tsct/boxN/lock', '/run/tsct/boxN/console.log'],
         ...['/run/tsct/.ids/N', '/run/systemd/nspawn-uid/N', '/dev/pts/ptmx', '/proc-kmsg'],
         ...['socket:[N]', 'socket:[N]'], // control and notify
+        '/', // the guest's /dev, which is mounted nowhere else
       ].sort(),
     );
   });
