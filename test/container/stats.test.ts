@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect } from 'vitest';
+import type { CapacityReport } from '../../src/lifecycle/capacity.js';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { ContainerStats } from '../../src/lifecycle/stats.js';
 import { promtool } from '../support/promtool.js';
@@ -70,6 +71,47 @@ it('one who is killed at the limit is counted', async () => {
   await root.run(['exec', 'web', '-T', '--', 'dd', 'if=/dev/zero', 'of=/dev/shm/x', 'bs=1M', 'count=200']);
   expect(await kills()).toBeGreaterThan(before);
   await root.sh('web', 'rm -f /dev/shm/x');
+});
+
+it('list has columns for limits beside what is used of them', async () => {
+  const { stdout } = await root.ok(['list', '-c', 'name,memory.max,tasks,tasks.max,cpu.max,cpu']);
+  expect(stdout).toMatch(/^NAME +MEMORY\.MAX +TASKS +TASKS\.MAX +CPU\.MAX +CPU\n/);
+  expect(stdout).toMatch(/^off +- +- +- +- +-$/m);
+  expect(stdout).toMatch(/^web +96\.0 MiB +\d+ +64 +80% +[\d.]+ s$/m);
+  const plain = await root.ok(['list', '--json']);
+  expect(Object.keys((await root.ok(['list', '--json', '-c', 'name'])).json<object[]>()[0] ?? {})).toEqual(
+    Object.keys(plain.json<object[]>()[0] ?? {}),
+  );
+  const { exitCode, stderr } = await root.run(['list', '-c', 'name,colour']);
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/no column "colour"[\s\S]*memory\.max/);
+});
+
+it('check --capacity sums the limits of all, and ends with 5 when that is more than there is', async () => {
+  const report = async () => {
+    const { exitCode, json } = await root.run(['check', '--capacity', '--json']);
+    return { exitCode, ...json<CapacityReport>() };
+  };
+  const before = await report();
+  expect(before).toMatchObject({ exitCode: 0, ok: true, containers: 2 });
+  const line = (from: CapacityReport, key: string) => from.lines.find((one) => one.key === key);
+  expect(line(before, 'MemoryMax')).toMatchObject({ sum: 96 * MIB, unlimited: ['off'] });
+  expect(line(before, 'TasksMax')?.sum).toBe(64);
+  expect(line(before, 'CPUQuota')?.sum).toBeCloseTo(0.8);
+  const host = line(before, 'MemoryMax')?.host ?? 0;
+  expect(Math.abs(host / totalmem() - 1)).toBeLessThan(0.01);
+  await root.ok(['config', 'set', 'off', 'Resources.MemoryMax=100%']);
+  const after = await report();
+  expect(after).toMatchObject({ exitCode: 5, ok: false });
+  expect(line(after, 'MemoryMax')).toMatchObject({
+    sum: host + 96 * MIB,
+    unlimited: [],
+    isOvercommitted: true,
+  });
+  expect((await root.run(['check', '--capacity'])).stdout).toMatch(
+    /^MemoryMax .* 100% +0$[\s\S]*^Over-committed: .*MemoryMax=/m,
+  );
+  await root.ok(['config', 'unset', 'off', 'Resources.MemoryMax']);
 });
 
 it('metrics are lines of the agreed form, on stdout and as a file that is replaced whole', async () => {
