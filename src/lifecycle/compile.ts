@@ -64,7 +64,7 @@ export async function compile(
       ...limitOf(ctx, name, definition, current, writesTo),
     },
     networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity, options.isDryRun === true),
-    linkMacs: linkMacsOf(definition),
+    linkMacs: await linkMacsOf(ctx, name, definition),
     ...(resolvConf === undefined ? {} : { joinedResolvConf: resolvConf }),
     writesTo,
     facts: probeHost(),
@@ -73,11 +73,18 @@ export async function compile(
   return { plan, config };
 }
 
-function linkMacsOf({ interfaces }: ContainerDefinition): Readonly<Record<string, string>> {
+/** A link that the container has already is not among those of the host: the plan of its run knows. */
+async function linkMacsOf(
+  ctx: Context,
+  name: string,
+  { interfaces }: ContainerDefinition,
+): Promise<Readonly<Record<string, string>>> {
   const links = interfaces.flatMap(({ kind, link }) => (kind === 'physical' ? (link ?? []) : []));
-  return Object.fromEntries(
-    links.flatMap((link) => [[link, readLinkMac(link) ?? '']]).filter(([, mac]) => mac !== ''),
-  );
+  const away = links.some((link) => readLinkMac(link) === undefined);
+  const had = (away && (await readCompiled(ctx, name))?.plan.tsct.network?.interfaces) || [];
+  const macOf = (link: string) =>
+    readLinkMac(link) ?? had.find((one) => one.kind === 'physical' && one.link === link)?.mac ?? '';
+  return Object.fromEntries(links.map((link) => [link, macOf(link)]).filter(([, mac]) => mac !== ''));
 }
 
 /** @throws TSCT_NO_NETWORK (exit 3), TSCT_PROGRAM_MISSING (exit 5). */
