@@ -14,7 +14,7 @@ const { values: flags } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
-    stages: { type: 'string', default: 'run,storage,network' },
+    stages: { type: 'string', default: 'run,storage,network,throughput' },
     only: { type: 'string', default: 'tsct,lxc,nspawn' },
   },
 });
@@ -33,10 +33,14 @@ try {
     const { debian } = await buildGuests(join(disk.path, 'guests'));
     await stage('clone, snapshot, restore', () => storage(debian, disk.path, count, results));
   }
-  if (flags.stages.includes('network')) {
+  if (/network|throughput/.test(flags.stages)) {
     await tsct.destroy(TINY);
     await tsct.add(TINY, (await buildGuests(join(disk.path, 'guests'))).tiny);
+  }
+  if (flags.stages.includes('network')) {
     await stage('start on a network', () => network(tsct, count, results));
+  }
+  if (flags.stages.includes('throughput')) {
     await stage('throughput', () => throughput(tsct, count, results));
   }
 } finally {
