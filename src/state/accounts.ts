@@ -1,8 +1,8 @@
 import type { HostPath } from '../base/paths.js';
 import type { Controller } from './account-files.js';
 import {
+  field,
   type Groups,
-  keyed,
   limit,
   lines,
   nameOf,
@@ -106,33 +106,33 @@ export function readAccounts(groups: Groups, read: ReadText = readText): Account
 }
 
 function memoryV2(read: Reader): Accounts['memory'] {
-  const stat = keyed(read('memory.stat'));
+  const stat = read('memory.stat');
   return {
     usage: number(read('memory.current')),
     limit: limit(read('memory.max')),
-    anon: stat.get('anon') ?? null,
-    file: stat.get('file') ?? null,
+    anon: field(stat, 'anon'),
+    file: field(stat, 'file'),
     swap: number(read('memory.swap.current')),
-    oomKills: keyed(read('memory.events')).get('oom_kill') ?? null,
+    oomKills: field(read('memory.events'), 'oom_kill'),
   };
 }
 
 function memoryV1(read: Reader): Accounts['memory'] {
-  const stat = keyed(read('memory.stat'));
+  const stat = read('memory.stat');
   return {
     usage: number(read('memory.usage_in_bytes')),
     limit: limit(read('memory.limit_in_bytes')),
-    anon: stat.get('total_rss') ?? null,
-    file: stat.get('total_cache') ?? null,
-    swap: stat.get('total_swap') ?? null,
-    oomKills: keyed(read('memory.oom_control')).get('oom_kill') ?? null,
+    anon: field(stat, 'total_rss'),
+    file: field(stat, 'total_cache'),
+    swap: field(stat, 'total_swap'),
+    oomKills: field(read('memory.oom_control'), 'oom_kill'),
   };
 }
 
 /** Every v2 group knows them, with its CPU controller on v1, too: one file for the three of cpuacct. */
 function cpuTimes(read: Reader): Pick<Accounts['cpu'], 'usage' | 'user' | 'system'> {
-  const stat = keyed(read('cpu.stat'));
-  const seconds = (key: string) => scaled(stat.get(key), 1e6);
+  const stat = read('cpu.stat');
+  const seconds = (key: string) => scaled(field(stat, key), 1e6);
   return { usage: seconds('usage_usec'), user: seconds('user_usec'), system: seconds('system_usec') };
 }
 
@@ -140,7 +140,7 @@ function cpuV2(read: Reader): Pick<Accounts['cpu'], 'limit' | 'throttled'> {
   const [quota = 'max', period = ''] = lines(read('cpu.max'))[0] ?? [];
   return {
     limit: quota === 'max' ? null : Number(quota) / Number(period),
-    throttled: scaled(keyed(read('cpu.stat')).get('throttled_usec'), 1e6),
+    throttled: scaled(field(read('cpu.stat'), 'throttled_usec'), 1e6),
   };
 }
 
@@ -148,7 +148,7 @@ function cpuV1(read: Reader): Pick<Accounts['cpu'], 'limit' | 'throttled'> {
   const quota = number(read('cpu.cfs_quota_us'));
   return {
     limit: quota === null || quota < 0 ? null : quota / (number(read('cpu.cfs_period_us')) ?? Number.NaN),
-    throttled: scaled(keyed(read('cpu.stat')).get('throttled_time'), 1e9),
+    throttled: scaled(field(read('cpu.stat'), 'throttled_time'), 1e9),
   };
 }
 

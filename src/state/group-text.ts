@@ -49,9 +49,11 @@ export function lines(text: string | undefined): string[][] {
     .map((line) => line.trim().split(/\s+/));
 }
 
-/** `anon 4096`, one a line. */
-export function keyed(text: string | undefined): Map<string, number> {
-  return new Map(lines(text).map(([key = '', value]) => [key, Number(value)]));
+/** The number after a word that begins a line, `anon 4096`, without taking all of a long file apart; null: no such line. */
+export function field(text: string | undefined, key: string): number | null {
+  if (text === undefined) return null;
+  const at = `\n${text}`.indexOf(`\n${key} `);
+  return at < 0 ? null : Number.parseInt(text.slice(at + key.length + 1), 10);
 }
 
 /** Null for a file that is not there, or empty. */
