@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <sstream>
@@ -222,6 +223,14 @@ void Cgroups::hand_over_payload() const {
     std::string path = payload() + "/" + name;
     if (::chown(path.c_str(), uid, gid) < 0 && errno != ENOENT) fail("hand over cgroup", "chown", path);
   }
+}
+
+std::string Cgroups::memory() const {
+  for (size_t i = 0; i < v1_.size(); i++) {
+    const auto& controllers = plan_.cgroup.v1[i].controllers;
+    if (std::find(controllers.begin(), controllers.end(), "memory") != controllers.end()) return v1_[i];
+  }
+  return payload();
 }
 
 UniqueFd Cgroups::open_payload() const {

@@ -39,6 +39,8 @@ class Cgroups {
   std::string payload() const { return base_ + "/payload"; }
   std::string supervisor() const { return base_ + "/supervisor"; }
   const std::vector<std::string>& v1() const { return v1_; }
+  // That which counts the memory of the guest, where a controller does.
+  std::string memory() const;
 
  private:
   void hand_over_payload() const;

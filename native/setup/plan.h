@@ -132,6 +132,14 @@ struct RestartPlan {
   uint64_t limit_interval_ms = 10000;
 };
 
+// At the memory limit: native/supervisor/oom.cc.
+struct OomPlan {
+  std::string policy = "kill";
+  std::string hook;  // a program of the host; empty: none
+  uint32_t raise_percent = 0;
+  uint64_t raise_max_bytes = 0;  // 0: as far as it goes
+};
+
 struct LaunchPlan {
   // process
   std::vector<std::string> args, env;
@@ -167,6 +175,7 @@ struct LaunchPlan {
   int halt_signal = 0, reboot_signal = 0;  // 0: by what init is
   bool readiness_notify = true;
   RestartPlan restart;
+  OomPlan oom;
   std::vector<std::string> id_range_locks;
   std::string seccomp_cache_dir;
   NetworkPlan network;

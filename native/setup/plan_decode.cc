@@ -299,6 +299,18 @@ void decode_init(JsonReader r, LaunchPlan& p) {
   r.done();
 }
 
+OomPlan decode_oom(JsonReader r) {
+  OomPlan oom;
+  oom.policy = r.word("policy", {"kill", "kill-all", "freeze", "restart", "raise"});
+  if (r.has("hook")) oom.hook = r.get<std::string>("hook");
+  if (oom.policy == "raise") {
+    oom.raise_percent = r.get<uint32_t>("raisePercent");
+    oom.raise_max_bytes = r.get<uint64_t>("raiseMaxBytes");
+  }
+  r.done();
+  return oom;
+}
+
 void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   int format = r.get<int>("format");
   if (format != kPlanFormat)
@@ -333,6 +345,7 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
                restart.get<uint64_t>("delayMs"), restart.get<uint32_t>("limitBurst"),
                restart.get<uint64_t>("limitIntervalMs")};
   restart.done();
+  if (r.has("oom")) p.oom = decode_oom(r.object("oom"));
   p.id_range_locks = r.get<Strings>("idRangeLocks");
   p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
   if (r.has("network")) p.network = decode_network(r.object("network"));

@@ -49,6 +49,12 @@ void SupervisorLink::settings(const LaunchPlan& plan, const Cgroups& cgroups,
   put("restart_delay_ms", std::to_string(plan.restart.delay_ms));
   put("restart_burst", std::to_string(plan.restart.limit_burst));
   put("restart_interval_ms", std::to_string(plan.restart.limit_interval_ms));
+  put("memory_group", cgroups.memory());
+  put("memory_v1", cgroups.memory() == cgroups.payload() ? "0" : "1");
+  put("oom_policy", plan.oom.policy);
+  put("oom_hook", plan.oom.hook);
+  put("oom_raise_percent", std::to_string(plan.oom.raise_percent));
+  put("oom_raise_max_bytes", std::to_string(plan.oom.raise_max_bytes));
   if (text.size() > kMessageBytesMax)
     refuse("tell supervisor", plan.run_dir, "paths are too long", ENAMETOOLONG);
   send(SetupMessage::kSettings, 0, -1, text);

@@ -57,10 +57,10 @@ int wait_frozen(const char* dir, bool wanted) {
 
 }  // namespace
 
-int freeze_payload(Supervisor& s, bool freeze) {
+int freeze_payload(Supervisor& s, bool freeze, bool wait) {
   const char* dir = s.setting("payload");
   int result = write_cgroup(dir, "cgroup.freeze", freeze ? "1" : "0");
-  if (result == 0) result = wait_frozen(dir, freeze);
+  if (result == 0 && wait) result = wait_frozen(dir, freeze);
   if (result != 0 && freeze) write_cgroup(dir, "cgroup.freeze", "0");
   return result;
 }
@@ -78,11 +78,16 @@ void enter_cgroup(Supervisor& s) {
   if (*s.setting("supervisor_cgroup")) write_cgroup(s.setting("supervisor_cgroup"), "cgroup.procs", "0");
 }
 
+void leave_supervisor_cgroup(const Supervisor& s) {
+  // Elsewhere it is the service manager's.
+  if (*s.setting("supervisor_cgroup")) write_cgroup(s.setting("unified"), "cgroup.procs", "0");
+}
+
 // The last one out: teardown has removed everything but the group that this process sits in.
 void leave_cgroup(Supervisor& s) {
   const char* group = s.setting("supervisor_cgroup");
-  if (!*group) return;  // the service manager's
-  write_cgroup(s.setting("unified"), "cgroup.procs", "0");
+  if (!*group) return;
+  leave_supervisor_cgroup(s);
   // BASE/supervisor, BASE, and /tsct itself when this was the last container.
   Path path;
   path.add(group);

@@ -65,6 +65,7 @@ void ask(Supervisor& s, Client& c, Ask what) {
   // A frozen init hears nothing. Holders see the end of their connection, and that what they made is
   // worthless.
   bool still = s.frozen || is_held(s);
+  end_held(s);
   s.frozen = false;
   for (Client& holder : s.clients)
     if (holder.fd >= 0 && holder.mode == Client::Mode::kHold) hang_up(s, holder);
@@ -84,24 +85,18 @@ void kill_now(Supervisor& s, Client& c) {
 
 void freeze(Supervisor& s, Client& c, bool on) {
   if (s.state != State::kRunning) return answer(c, -ESRCH, "freeze", "the system is not running");
+  if (s.oom_held) return answer(c, on ? 0 : thaw_held(s), "thaw", "it is held at its memory limit");
   // Thawed while somebody holds it still: that comes true when he lets go.
   int result = !on && is_held(s) ? 0 : freeze_payload(s, on);
   if (result == 0) s.frozen = on;
   answer(c, result, on ? "freeze" : "thaw");
-  if (result != 0) return;
-  Line line;
-  line.add("{\"event\":\"state\",\"state\":")
-      .quoted(state_name(s))
-      .add(",\"pid\":")
-      .number(s.init)
-      .add("}\n");
-  publish(s, line.c_str());
+  if (result == 0) publish_state(s);
 }
 
 // Still for as long as the connection lasts. To everybody else the system goes on running: it is a matter of
 // milliseconds, and `exec` waits it out.
 bool hold(Supervisor& s, Client& c) {
-  int result = s.state == State::kRunning && s.init ? freeze_payload(s, true) : -ESRCH;
+  int result = s.state != State::kRunning || !s.init ? -ESRCH : s.oom_held ? 0 : freeze_payload(s, true);
   if (result == 0) c.mode = Client::Mode::kHold;
   answer(c, result, "freeze", result == -ESRCH ? "the system is not running" : "");
   return result == 0;
@@ -134,6 +129,7 @@ void take_plan(Supervisor& s, Client& c) {
     return answer(c, -ESRCH, "take plan", "the system is not running");
   if (c.passed < 0) return answer(c, -EBADF, "take plan", "there is none with the request");
   answer(c, dup2(c.passed, 0) < 0 ? -errno : 0, "take plan");
+  look_for_room(s);
 }
 
 // That of a tsct-ports, of which the end is to be noticed.
@@ -266,7 +262,9 @@ void status_json(const Supervisor& s, Line& out) {
   out.add(",\"supervisorPid\":").number(getpid()).add(",\"startedAtMs\":").number(s.started_at_ms);
   out.add(",\"cgroup\":").quoted(s.setting("payload")).add(",\"init\":").quoted(init_kind_name(s.init_kind));
   out.add(",\"ready\":").add(*s.ready_by ? "true" : "false").add(",\"readyBy\":").quoted(s.ready_by);
-  out.add(",\"statusText\":").quoted(s.status_text).add(",\"boots\":").number(s.boots).add("}\n");
+  out.add(",\"statusText\":").quoted(s.status_text).add(",\"boots\":").number(s.boots);
+  out.add(",\"oomHeld\":").add(s.oom_held ? "true" : "false");
+  out.add(",\"oomCount\":").number(s.oom_count).add("}\n");
 }
 
 bool open_control(Supervisor& s, Line& error) {

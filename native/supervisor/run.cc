@@ -49,82 +49,7 @@ void report_failure(Supervisor& s) {
 
 void set_state(Supervisor& s, State state) {
   s.state = state;
-  Line line;
-  line.add("{\"event\":\"state\",\"state\":")
-      .quoted(state_name(s))
-      .add(",\"pid\":")
-      .number(s.init)
-      .add("}\n");
-  publish(s, line.c_str());
-}
-
-void exit_json(const Supervisor& s, Line& out) {
-  out.add("{\"format\":1,\"atMs\":").number(now_ms(CLOCK_REALTIME)).add(",\"cause\":").quoted(s.exit_cause);
-  out.add(",\"code\":").number(s.exit_signal ? s.exit_signal : s.exit_code);
-  out.add(",\"requested\":").add(s.requested ? "true" : "false").add('}');
-}
-
-void record_exit(Supervisor& s) {
-  Line text;
-  exit_json(s, text);
-  text.add('\n');
-  Path temp, path;
-  path.add(s.setting("container_dir")).add("/last-exit.json");
-  temp.add(s.setting("container_dir")).add("/.last-exit.tmp");
-  int fd = open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return;
-  bool whole =
-      write(fd, text.c_str(), text.size()) == static_cast<ssize_t>(text.size()) && fdatasync(fd) == 0;
-  close(fd);
-  if (whole)
-    rename(temp.c_str(), path.c_str());
-  else
-    unlink(temp.c_str());
-}
-
-// reboot(2) in a pid namespace ends its init by SIGHUP for a restart and by SIGINT for halt and power off.
-void name_exit(Supervisor& s, const siginfo_t& info) {
-  s.exit_code = s.exit_signal = 0;
-  if (info.si_code == CLD_EXITED) {
-    s.exit_cause = "exited";
-    s.exit_code = info.si_status;
-    return;
-  }
-  s.exit_signal = info.si_status;
-  s.exit_cause = s.exit_signal == SIGHUP   ? "reboot"
-                 : s.exit_signal == SIGINT ? "poweroff"
-                 : s.kill_requested        ? "killed"
-                                           : "signal";
-  if (s.exit_signal == SIGHUP || s.exit_signal == SIGINT) s.exit_signal = 0;
-}
-
-bool wants_restart(const Supervisor& s) {
-  if (s.requested) return false;
-  const char* policy = s.setting("restart_policy");
-  bool start_failed = !strcmp(s.exit_cause, "start-failed");
-  bool clean = !strcmp(s.exit_cause, "poweroff") || (!strcmp(s.exit_cause, "exited") && s.exit_code == 0);
-  bool abnormal = !strcmp(s.exit_cause, "signal") || !strcmp(s.exit_cause, "killed");
-  if (start_failed && s.boots == 0) return false;  // the caller of start is told instead
-  if (!strcmp(policy, "always")) return true;
-  if (!strcmp(policy, "on-success")) return clean;
-  if (!strcmp(policy, "on-failure")) return !clean;
-  if (!strcmp(policy, "on-abnormal")) return abnormal;
-  return false;
-}
-
-// systemd.unit(5) StartLimitBurst=, StartLimitIntervalSec=
-bool within_start_limit(Supervisor& s) {
-  int64_t now = now_ms(CLOCK_MONOTONIC), interval = s.fields().number("restart_interval_ms");
-  int kept = 0;
-  for (int i = 0; i < s.restart_count; i++)
-    if (now - s.restart_times_ms[i] < interval) s.restart_times_ms[kept++] = s.restart_times_ms[i];
-  s.restart_count = kept;
-  int burst = static_cast<int>(s.fields().number("restart_burst"));
-  if (burst <= 0 || interval <= 0) return true;  // no limit
-  if (burst > kRestartTimesMax) burst = kRestartTimesMax;
-  if (kept >= burst) return false;
-  s.restart_times_ms[s.restart_count++] = now;
-  return true;
+  publish_state(s);
 }
 
 // The files of the id range's locks go while they are still held; whatever else is held has no name on the
@@ -156,6 +81,7 @@ void forget_run(Supervisor& s) {
   s.frozen = false;
   s.ask = Ask::kNone;
   s.order_failed = false;
+  forget_memory(s);
 }
 
 [[noreturn]] void finish(Supervisor& s) {
@@ -258,6 +184,16 @@ void on_started(Supervisor& s) {
 
 }  // namespace
 
+void publish_state(Supervisor& s) {
+  Line line;
+  line.add("{\"event\":\"state\",\"state\":")
+      .quoted(state_name(s))
+      .add(",\"pid\":")
+      .number(s.init)
+      .add("}\n");
+  publish(s, line.c_str());
+}
+
 void begin_start(Supervisor& s) {
   set_state(s, State::kStarting);
   int pair[2];
@@ -314,7 +250,8 @@ void on_setup_message(Supervisor& s) {
       return;
     case SetupMessage::kConsole: {
       open_console(s, fd);
-      SetupHeader ack{SetupMessage::kAck, 0};
+      // Before anything of the guest runs, and after its groups are made.
+      SetupHeader ack{watch_memory(s) ? SetupMessage::kAck : SetupMessage::kRefused, 0};
       send_message(s.setup_socket, &ack, sizeof ack);
       return;
     }
@@ -327,8 +264,8 @@ void on_setup_message(Supervisor& s) {
   }
 }
 
-// Children: tsct-setup, also the one for ports, init (made with CLONE_PARENT), and orders run inside by
-// ask_init.
+// Children: tsct-setup, also the one for ports, init (made with CLONE_PARENT), orders run inside by ask_init,
+// and OOMHook=.
 void on_child(Supervisor& s) {
   siginfo_t info;
   for (;;) {
@@ -364,6 +301,8 @@ void on_child(Supervisor& s) {
       s.order_pid = 0;
       s.order_failed = info.si_status != 0;
       if (s.order_failed && s.ask != Ask::kNone) set_timer(s, 1);  // then by signal
+    } else if (info.si_pid == s.hook_pid) {
+      on_hook_exit(s, info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
     } else if (info.si_pid == s.init && s.init) {
       on_init_exit(s, info);
       if (s.setup_pid == 0) begin_teardown(s);  // else tsct-setup has still to say why

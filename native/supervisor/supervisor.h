@@ -53,6 +53,16 @@ struct Supervisor {
   int64_t ask_since_ms = 0;
   pid_t order_pid = 0;  // `/sbin/init 0` run inside, for inits that hear no signal
   bool order_failed = false;
+
+  // At the memory limit (oom.cc).
+  int oom = -1, oom_control = -1;
+  bool oom_held = false;      // frozen there until there is room
+  bool oom_ended = false;     // the policy ends this run
+  bool oom_given_up = false;  // the kernel kills, whatever the policy says
+  int oom_count = 0;
+  int64_t oom_at_ms = 0, oom_seen = 0, high_seen = 0;
+  pid_t hook_pid = 0;
+
   int terminations = 0;   // SIGTERMs seen
   bool reported = false;  // the start report is out
   const char* ready_by = "";
@@ -92,6 +102,14 @@ void begin_teardown(Supervisor& s);
 void on_setup_message(Supervisor& s);
 void on_child(Supervisor& s);
 void on_timer(Supervisor& s);
+void publish_state(Supervisor& s);
+
+// exit.cc: how a run ended, and whether another follows
+void exit_json(const Supervisor& s, Line& out);
+void record_exit(Supervisor& s);  // for those who look later
+void name_exit(Supervisor& s, const siginfo_t& info);
+bool wants_restart(const Supervisor& s);
+bool within_start_limit(Supervisor& s);
 
 // spawn.cc
 // Runs tsct-setup with the plan as its fd 0 and, when given, `passed` as its fd 3 and `log` as its stderr.
@@ -135,10 +153,22 @@ bool console_has_getty(const Supervisor& s);
 bool ask_init(Supervisor& s, bool* hopeless);
 
 // cgroup.cc; each returns 0 or -errno
-int freeze_payload(Supervisor& s, bool freeze);
+// Waits for the kernel's word, unless tasks that sleep in the kernel would keep it from that.
+int freeze_payload(Supervisor& s, bool freeze, bool wait = true);
 int kill_payload(Supervisor& s);
 void enter_cgroup(Supervisor& s);
 void leave_cgroup(Supervisor& s);
+void leave_supervisor_cgroup(const Supervisor& s);
+
+// oom.cc: at the memory limit
+bool watch_memory(Supervisor& s);
+void on_oom(Supervisor& s);
+void on_hook_exit(Supervisor& s, int code);
+bool died_of_memory(Supervisor& s);
+void look_for_room(Supervisor& s);  // the limit may have been raised
+int thaw_held(Supervisor& s);       // 0 or -ENOMEM
+void end_held(Supervisor& s);       // it is to end: from here on the kernel kills
+void forget_memory(Supervisor& s);
 
 // native_error.cc
 void native_error(Line& out, const char* step, const char* call, int err, const char* target,

@@ -13,6 +13,7 @@ enum Tag : uint32_t {
   kTagConsole,
   kTagPorts,
   kTagPortsTimer,
+  kTagOom,
   kTagClients
 };
 

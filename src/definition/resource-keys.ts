@@ -4,11 +4,13 @@ import { list, one } from './key-row.js';
 import {
   parseCpuWeight,
   parseDeviceRate,
+  parseHeadroom,
   parseMemoryLimit,
+  parseOomPolicy,
   parseQuota,
   parseTasks,
 } from './resource-values.js';
-import { parseCpus } from './values.js';
+import { parseCpus, parsePath } from './values.js';
 
 const PERIOD_MIN_US = 1000;
 const PERIOD_MAX_US = 1_000_000;
@@ -61,6 +63,18 @@ export const RESOURCE_KEYS = {
   MemoryMax: one('memoryMax', parseMemoryLimit, {
     ...memory,
     help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel.",
+  }),
+  OOMPolicy: one('oomPolicy', parseOomPolicy, {
+    syntax: 'kill|kill-all|freeze|restart|raise:PERCENT[:SIZE]',
+    help: 'What happens at MemoryMax=. kill: the kernel kills the largest process inside. kill-all: the container ends. restart: it ends and is started again, whatever Restart= says. freeze: it is held until there is room: with a higher MemoryMax= it goes on by itself; stop, kill and destroy end it. raise: MemoryMax= grows by that part of itself each time, to SIZE at most, and there the kernel kills; the next start begins at MemoryMax= again. On cgroup v2 nobody can be held at a limit: with freeze and raise the container is slowed down and held at MemoryMax=, and a burst that goes OOMHeadroom= beyond it is killed.',
+  }),
+  OOMHeadroom: one('oomHeadroom', parseHeadroom, {
+    syntax: 'PERCENT',
+    help: 'How far beyond MemoryMax= a burst may go with OOMPolicy=freeze and raise, as part of it; not set: 10%. cgroup v2 only: on v1 nothing goes beyond.',
+  }),
+  OOMHook: one('oomHook', parsePath, {
+    syntax: 'PATH',
+    help: 'A program of the host that is run, as root, when MemoryMax= is reached, and that nobody waits for. It finds TSCT_NAME, TSCT_ROOT, TSCT_OOM_ACTION (what OOMPolicy= did), TSCT_MEMORY_USAGE_BYTES, TSCT_MEMORY_LIMIT_BYTES and TSCT_MEMORY_RAISED_TO_BYTES in its environment.',
   }),
   TasksMax: one('tasksMax', parseTasks, {
     syntax: 'COUNT|PERCENT|infinity',

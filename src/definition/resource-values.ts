@@ -4,6 +4,12 @@ import { parsePath } from './values.js';
 /** As much as was said, a part of what the host has, or no limit. */
 export type Amount = { readonly count: number } | { readonly fraction: number } | 'infinity';
 
+/** @param of what the host has. Infinity: no limit. */
+export function countOf(amount: Amount, of: number): number {
+  if (amount === 'infinity') return Number.POSITIVE_INFINITY;
+  return 'count' in amount ? amount.count : Math.max(1, Math.floor(amount.fraction * of));
+}
+
 function parseFraction(text: string): number {
   const fraction = parsePercent(text);
   if (fraction <= 0 || fraction > 1) throw badValue(`"${text}" is not a part of the host's: 1% to 100%`);
@@ -50,6 +56,35 @@ export function parseQuota(text: string): number {
   const cpus = parsePercent(text);
   if (cpus < 0.01 || cpus > 1024) throw badValue(`"${text}" is not a share of CPUs from 1% to 102400%`);
   return cpus;
+}
+
+/** What happens at MemoryMax=. */
+export type OomPolicy =
+  | { readonly is: 'kill' | 'kill-all' | 'freeze' | 'restart' }
+  | {
+      readonly is: 'raise';
+      /** Part of the limit that it grows by each time. */
+      readonly step: number;
+      /** Up to there; absent: as far as the host goes. */
+      readonly most?: Amount;
+    };
+
+/** `kill`, `kill-all`, `freeze`, `restart`, `raise:25%`, `raise:25%:4G`. */
+export function parseOomPolicy(text: string): OomPolicy {
+  if (text === 'kill' || text === 'kill-all' || text === 'freeze' || text === 'restart') return { is: text };
+  const [, step, most] = /^raise:(\d+%)(?::(.+))?$/.exec(text) ?? [];
+  if (step === undefined)
+    throw badValue(`"${text}" is none of kill, kill-all, freeze, restart, raise:25% and raise:25%:4G`);
+  return {
+    is: 'raise',
+    step: parseFraction(step),
+    ...(most === undefined ? {} : { most: parseMemoryLimit(most) }),
+  };
+}
+
+/** Of MemoryMax=: how far a container may go beyond it before the kernel kills. */
+export function parseHeadroom(text: string): number {
+  return parseFraction(text);
 }
 
 /** A limit for the disk that a path is on. */

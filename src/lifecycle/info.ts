@@ -30,6 +30,8 @@ export interface ContainerInfo {
   readonly network: readonly InterfaceInfo[];
   /** What it uses and how much it may; null while it is stopped. */
   readonly memory: Accounts['memory'] | null;
+  /** Resources.MemoryMax= was reached `count` times since `tsct start`; held: OOMPolicy=freeze holds it there. */
+  readonly oom: { readonly held: boolean; readonly count: number } | null;
   readonly cpu: Accounts['cpu'] | null;
   readonly tasks: Accounts['tasks'] | null;
   readonly io: Accounts['io'] | null;
@@ -79,6 +81,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     addresses: interfaces.flatMap((one) => one.addresses),
     network: interfaces,
     memory: accounts?.memory ?? null,
+    oom: status ? { held: status.oomHeld ?? false, count: status.oomCount ?? 0 } : null,
     cpu: accounts?.cpu ?? null,
     tasks: accounts?.tasks ?? null,
     io: accounts?.io ?? null,

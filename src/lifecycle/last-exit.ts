@@ -12,3 +12,16 @@ export async function readLastExit(ctx: Context, name: string): Promise<ExitReco
     throw error;
   }
 }
+
+/** How a run ended, in words. */
+export function describeExit(exit: ExitRecord): string {
+  if (exit.cause === 'exited') return `init ended with exit code ${exit.code}`;
+  if (exit.cause === 'signal') return `init was killed by signal ${exit.code}`;
+  return {
+    poweroff: 'powered off',
+    reboot: 'rebooted',
+    killed: 'killed',
+    'oom-kill': 'killed for want of memory: it reached Resources.MemoryMax=',
+    'start-failed': 'start failed',
+  }[exit.cause];
+}

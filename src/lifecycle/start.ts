@@ -11,7 +11,7 @@ import type { Context } from './context.js';
 import { clearRunLayer, isEphemeral, throwAwayTo } from './ephemeral.js';
 import { needJoined } from './joined-network.js';
 import { keepCompiled } from './kept-plan.js';
-import { readLastExit } from './last-exit.js';
+import { describeExit, readLastExit } from './last-exit.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { refusePublished } from './published-ports.js';
@@ -130,7 +130,7 @@ async function refuseEnded(ctx: Context, name: string): Promise<void> {
 }
 
 function isFailure(exit: ExitRecord): boolean {
-  return !exit.requested && (exit.cause === 'exited' || exit.cause === 'signal');
+  return !exit.requested && ['exited', 'signal', 'oom-kill'].includes(exit.cause);
 }
 
 /** @returns what told that the guest is ready. */
@@ -160,15 +160,6 @@ async function ended(ctx: Context, name: string, exit: ExitRecord | undefined): 
     hint: `look at all that it said: tsct logs ${name}`,
   });
   return withConsole(ctx, name, error);
-}
-
-/** How a run ended, in words. */
-export function describeExit(exit: ExitRecord): string {
-  if (exit.cause === 'exited') return `init ended with exit code ${exit.code}`;
-  if (exit.cause === 'signal') return `init was killed by signal ${exit.code}`;
-  return { poweroff: 'powered off', reboot: 'rebooted', killed: 'killed', 'start-failed': 'start failed' }[
-    exit.cause
-  ];
 }
 
 async function withConsole(

@@ -8,6 +8,7 @@ import { buildLimits } from './limits.js';
 import { buildMounts, planVolume } from './mounts.js';
 import { buildNetwork } from './network.js';
 import type { OciLinux } from './oci.js';
+import { buildOom } from './oom.js';
 import type { PlanInput } from './plan-input.js';
 import { buildProcess } from './process.js';
 import { planRootfs, volatileState } from './rootfs.js';
@@ -52,6 +53,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
   const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
   const network = buildNetwork(input);
   const devices = planDevices(definition.resources);
+  const oom = buildOom(definition, input.facts);
   const process = buildProcess(input, Object.keys(runHost.credentials).length > 0);
   return {
     ociVersion: OCI_VERSION,
@@ -90,6 +92,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
         limitBurst: start.startLimitBurst,
         limitIntervalMs: start.startLimitIntervalMs,
       },
+      ...(oom ? { oom } : {}),
       idRangeLocks: [
         join(RUN_ROOT, '.ids', String(identity.idBase)),
         join('/run/systemd/nspawn-uid', String(identity.idBase)),

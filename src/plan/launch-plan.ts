@@ -51,6 +51,8 @@ export interface TsctPlan {
   readonly init: InitPlan;
   readonly readiness: ReadinessPlan;
   readonly restart: RestartPlan;
+  /** At the limit of memory. Absent: the kernel kills, and nobody else is told than who listens to the events. */
+  readonly oom?: OomPlan;
   /** Lock files whose flock claims the id range while the container runs. */
   readonly idRangeLocks: readonly HostPath[];
   /** Directory of compiled seccomp filters, named by hash of `linux.seccomp` and library version. */
@@ -124,6 +126,15 @@ export interface CgroupPlan {
   /** Written in this order, before anything of the guest runs. Nothing inside may write to these files. */
   readonly limits?: readonly LimitPlan[];
 }
+
+/** Done by the supervisor: native/supervisor/oom.cc. */
+export type OomPlan = (
+  | { readonly policy: 'kill' | 'kill-all' | 'freeze' | 'restart' }
+  | { readonly policy: 'raise'; readonly raisePercent: number; readonly raiseMaxBytes: number }
+) & {
+  /** A program of the host. */
+  readonly hook?: HostPath;
+};
 
 /** A file of one of the container's control groups. */
 export interface LimitPlan {

@@ -1,9 +1,10 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
-import type { Amount, DeviceLimit } from '../definition/resource-values.js';
+import { type Amount, countOf, type DeviceLimit } from '../definition/resource-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
 import type { LimitPlan } from './launch-plan.js';
+import { isHeld } from './oom.js';
 
 type Resources = ContainerDefinition['resources'];
 type Facts = Pick<HostFacts, 'cgroup' | 'cpus' | 'memoryBytes' | 'tasksMax'>;
@@ -61,6 +62,9 @@ const allowed =
 
 const DEFAULT_PERIOD_US = 100_000;
 
+/** A tenth: the kernel slows down who is above memory.high before he has taken that. */
+const OOM_HEADROOM = 0.1;
+
 /** Sources: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/*.rst; conversions as systemd's. */
 const TABLE: readonly Row[] = [
   {
@@ -113,12 +117,29 @@ const TABLE: readonly Row[] = [
   {
     key: 'MemoryMax',
     controller: 'memory',
-    v2: memory('memory.max', 'memoryMax'),
+    v2: memoryMaxV2,
     v1: ({ memoryMax }, { memoryBytes }) =>
       amountOf(memoryMax, memoryBytes, (count) => ({
         file: 'memory.limit_in_bytes',
         value: asMinusOne(count),
       })),
+  },
+  {
+    key: 'OOMPolicy',
+    controller: 'memory',
+    v2: policyAlone,
+    v1: policyAlone,
+  },
+  {
+    key: 'OOMHeadroom',
+    controller: 'memory',
+    v2: ({ oomHeadroom, oomPolicy }) =>
+      oomHeadroom === undefined || isHeld(oomPolicy)
+        ? undefined
+        : { refused: 'it does nothing without OOMPolicy=freeze or raise' },
+    v1: unlessSet('oomHeadroom', {
+      refused: 'on control groups of version 1 nothing goes beyond MemoryMax=',
+    }),
   },
   {
     key: 'TasksMax',
@@ -189,6 +210,27 @@ function periodAlone({ cpuQuota, cpuQuotaPeriodUs }: Resources): Translation | u
     : { refused: 'it does nothing without CPUQuota=' };
 }
 
+/** A policy, or a hook, needs a limit. */
+function policyAlone({ oomPolicy, oomHook, memoryMax }: Resources): Translation | undefined {
+  return (oomPolicy === undefined && oomHook === undefined) || (memoryMax ?? 'infinity') !== 'infinity'
+    ? undefined
+    : { refused: 'it does nothing without MemoryMax=' };
+}
+
+/** Version 2 cannot hold anybody at memory.max: the container is held at memory.high, below it. */
+function memoryMaxV2(resources: Resources, { memoryBytes }: Facts): Translation | undefined {
+  const { memoryMax, memoryHigh, oomPolicy, oomHeadroom = OOM_HEADROOM } = resources;
+  if (isHeld(oomPolicy) && memoryHigh !== undefined)
+    return { refused: `with OOMPolicy=${oomPolicy?.is} it is what MemoryHigh= is` };
+  const max = amountOf(memoryMax, memoryBytes, (count) => ({ file: 'memory.max', value: asMax(count) }));
+  if (!isHeld(oomPolicy) || max === undefined || 'refused' in max) return max;
+  const bytes = Number(max[0]?.value);
+  return [
+    { file: 'memory.high', value: String(bytes) },
+    { file: 'memory.max', value: String(Math.floor(bytes * (1 + oomHeadroom))) },
+  ];
+}
+
 function tasks({ tasksMax }: Resources, facts: Facts): Translation | undefined {
   return amountOf(tasksMax, facts.tasksMax, (count) => ({ file: 'pids.max', value: asMax(count) }));
 }
@@ -204,12 +246,6 @@ function amountOf(
   if (Number.isFinite(count) && count > of)
     return { refused: `${count} is more than the host has (${of}); for no limit: infinity` };
   return [entry(count)];
-}
-
-/** @param of what the host has. Infinity: no limit. */
-function countOf(amount: Amount, of: number): number {
-  if (amount === 'infinity') return Number.POSITIVE_INFINITY;
-  return 'count' in amount ? amount.count : Math.max(1, Math.floor(amount.fraction * of));
 }
 
 function asMax(count: number): string {

@@ -38,6 +38,12 @@ export const HINTS: readonly Rule[] = [
     hint: 'the kernel needs CONFIG_CGROUP_BPF, or the devices controller of version 1: see tsct check',
   },
   {
+    step: /^thaw/,
+    errno: ['ENOMEM'],
+    exitCode: ExitCode.WrongState,
+    hint: 'raise the limit: tsct config set NAME Resources.MemoryMax=SIZE; or end it: tsct stop NAME',
+  },
+  {
     step: /^(find|exec)\b.*init|^exec/,
     errno: ['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'],
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',

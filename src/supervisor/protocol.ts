@@ -51,6 +51,10 @@ export interface Status {
   readonly statusText: string;
   /** How often init has been started by this supervisor: 1 on the first run. */
   readonly boots: number;
+  /** Frozen at its memory limit until there is room. Absent: a supervisor from before there was OOMPolicy=. */
+  readonly oomHeld?: boolean;
+  /** How often that limit was reached since `tsct start`. */
+  readonly oomCount?: number;
 }
 
 export type Answer = { readonly ok: true } | { readonly ok: false; readonly error: NativeError };
@@ -58,6 +62,20 @@ export type Answer = { readonly ok: true } | { readonly ok: false; readonly erro
 export type Event =
   | { readonly event: 'state'; readonly state: RunState; readonly pid: number }
   | { readonly event: 'ready'; readonly by: string }
+  | {
+      /** The memory limit was reached. */
+      readonly event: 'oom';
+      /** What became of it; `kill`: the kernel kills somebody. */
+      readonly action: 'kill' | 'kill-all' | 'freeze' | 'restart' | 'raise';
+      readonly usageBytes: number;
+      readonly limitBytes: number;
+      readonly raisedToBytes?: number;
+    }
+  | {
+      /** OOMHook= ended: its exit code; 127 it is not there, 126 it could not be run, 128 and more: by a signal. */
+      readonly event: 'oom-hook';
+      readonly code: number;
+    }
   | {
       readonly event: 'exited';
       readonly exit: ExitRecord;
@@ -70,8 +88,8 @@ export type Event =
 export interface ExitRecord {
   readonly format: 1;
   readonly atMs: number;
-  /** exited: code of init; poweroff, reboot: reboot(2) inside; signal: init killed by it; start-failed. */
-  readonly cause: 'poweroff' | 'reboot' | 'exited' | 'signal' | 'killed' | 'start-failed';
+  /** exited: code of init; poweroff, reboot: reboot(2) inside; signal: init killed by it; oom-kill: at MemoryMax=. */
+  readonly cause: 'poweroff' | 'reboot' | 'exited' | 'signal' | 'killed' | 'oom-kill' | 'start-failed';
   /** Exit code of init, or the signal's number. */
   readonly code: number;
   /** `tsct stop` and friends asked for it. */

@@ -14,6 +14,7 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     ['Uptime', about.uptime === null ? null : formatDuration(about.uptime)],
     ['Boots', about.boots === null || about.boots < 2 ? null : `${about.boots} since tsct start`],
     ['Memory', ofLimit(about.memory, formatBytes)],
+    ['Out of memory', renderOom(about.oom)],
     ['CPU time', renderCpu(about.cpu)],
     ['Tasks', ofLimit(about.tasks, String)],
     ['Addresses', about.addresses.join(' ') || null],
@@ -38,6 +39,12 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     .filter(([, value]) => value !== null)
     .map(([title, value]) => `${`${title}:`.padEnd(width + 1)} ${value}\n`)
     .join('');
+}
+
+function renderOom(oom: ContainerInfo['oom']): string | null {
+  if (!oom || oom.count === 0) return null;
+  const times = oom.count === 1 ? 'once' : `${oom.count} times`;
+  return oom.held ? 'held at its limit until Resources.MemoryMax is raised' : times;
 }
 
 function renderStorage(storage: ContainerInfo['storage']): string | null {

@@ -1,0 +1,156 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { noRoot, testNeeding } from '../support/requires.js';
+import { until, useRoot } from '../support/temp-root.js';
+import { spawnTsct } from '../support/tsct.js';
+
+// [Resources] OOMPolicy=, on hosts of control groups v1 (held by the kernel) and v2 (held by memory.high).
+const it = testNeeding(noRoot());
+const root = useRoot();
+const MIB = 1024 * 1024;
+
+/** Wants some 100 MB, of a shell's own memory: a write to a tmpfs is refused by a kernel of v1, and nobody is held. */
+const HOG =
+  'x=aaaaaaaaaaaaaaaa; i=0; while [ $i -lt 21 ]; do x=$x$x; i=$((i + 1)); done; echo done >/finished';
+
+interface Seen {
+  readonly state: string;
+  readonly boots: number;
+  readonly memory: { readonly usage: number; readonly limit: number };
+  readonly oom: { readonly held: boolean; readonly count: number };
+  readonly lastExit: { readonly cause: string } | null;
+}
+
+const seen = async (name: string) => (await root.ok(['info', name, '--json'])).json<Seen>();
+
+async function start(name: string, policy: string, ...settings: string[]): Promise<void> {
+  const words = [
+    'Network.Private=yes',
+    'Resources.MemoryMax=30M',
+    `Resources.OOMPolicy=${policy}`,
+    ...settings,
+  ];
+  await root.ok(['create', name, '--template', 'busybox', ...words.flatMap((one) => ['--set', one])]);
+  await root.ok(['start', name, '--wait']);
+}
+
+/** Has somebody inside, who is no child of ours, want too much. */
+const hog = (name: string) => root.sh(name, `(setsid sh -c '${HOG}') >/dev/null 2>&1 &`);
+
+async function held(name: string): Promise<void> {
+  await hog(name);
+  await root.ok(['wait', name, '--for', 'frozen', '--timeout', '60']);
+}
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp('/var/tmp/tsct-oom-');
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+describe('OOMPolicy=freeze', () => {
+  it('holds the container, tells the hook, and lets it go on when the limit is raised', async () => {
+    const hook = join(dir, 'hook');
+    await writeFile(hook, `#!/bin/sh\nenv >>${dir}/told\n`);
+    await chmod(hook, 0o755);
+    await start('held', 'freeze', `Resources.OOMHook=${hook}`);
+    await held('held');
+    expect(await seen('held')).toMatchObject({ state: 'frozen', oom: { held: true, count: 1 } });
+    await until('the hook', async () => (await readFile(`${dir}/told`, 'utf8')).includes('TSCT_OOM_ACTION'));
+    const told = await readFile(`${dir}/told`, 'utf8');
+    expect(told).toContain('TSCT_NAME=held\n');
+    expect(told).toContain(`TSCT_ROOT=${root.path}\n`);
+    expect(told).toContain('TSCT_OOM_ACTION=freeze\n');
+    expect(Number(/USAGE_BYTES=(\d+)/.exec(told)?.[1])).toBeGreaterThan(20 * MIB);
+    expect(Number(/LIMIT_BYTES=(\d+)/.exec(told)?.[1])).toBe(30 * MIB);
+
+    expect((await root.run(['exec', 'held', '-T', '--', 'true'])).exitCode).toBe(125);
+    const thawed = await root.run(['thaw', 'held']);
+    expect(thawed.exitCode).toBe(4);
+    expect(thawed.stderr).toContain('it is held at its memory limit');
+    expect((await seen('held')).state).toBe('frozen');
+
+    await root.ok(['config', 'set', 'held', 'Resources.MemoryMax=400M']);
+    await root.ok(['wait', 'held', '--for', 'running', '--timeout', '30']);
+    await until(
+      'the end of what was held',
+      async () => (await root.sh('held', 'ls /finished 2>/dev/null || :')) !== '',
+    );
+    expect(await seen('held')).toMatchObject({ state: 'running', oom: { held: false } });
+  });
+
+  it('stop, kill and destroy end one that is held', async () => {
+    await start('ended', 'freeze');
+    await held('ended');
+    await root.ok(['stop', 'ended', '--timeout', '50']);
+    expect((await seen('ended')).lastExit?.cause).toBe('poweroff');
+    for (const end of [
+      ['stop', '--kill'],
+      ['destroy', '--force'],
+    ]) {
+      await root.ok(['start', 'ended', '--wait']);
+      await held('ended');
+      await root.ok([...end, 'ended']);
+    }
+    expect(await root.names()).not.toContain('ended');
+  });
+
+  it('holds nobody who only fills the page cache', async () => {
+    await start('cache', 'freeze');
+    await root.sh('cache', 'dd if=/dev/zero of=/file bs=1M count=100 2>/dev/null; rm /file');
+    expect(await seen('cache')).toMatchObject({ state: 'running', oom: { held: false, count: 0 } });
+  });
+});
+
+it('OOMPolicy=kill-all: the container ends, and says why', async () => {
+  await start('all', 'kill-all');
+  await hog('all');
+  await root.ok(['wait', 'all', '--timeout', '60']);
+  expect((await seen('all')).lastExit?.cause).toBe('oom-kill');
+});
+
+it('OOMPolicy=restart: it is started again, whatever Restart= says', async () => {
+  await start('again', 'restart');
+  await hog('again');
+  await until('the second run', async () => (await seen('again')).boots === 2);
+  await root.ok(['wait', 'again', '--for', 'running', '--timeout', '30']);
+  expect((await seen('again')).lastExit?.cause).toBe('oom-kill');
+});
+
+it('OOMPolicy=raise: the limit grows, and where it ends the kernel kills; monitor tells each step', async () => {
+  await start('grows', 'raise:50%:60M');
+  const monitor = spawnTsct(['monitor', 'grows', '--json'], { root: root.path });
+  let lines = '';
+  monitor.stdout?.on('data', (data) => {
+    lines += data;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await hog('grows');
+  const actions = () =>
+    lines
+      .split('\n')
+      .filter((line) => line.includes('"oom"'))
+      .map((line) => JSON.parse(line) as { action: string; raisedToBytes?: number });
+  await until('the end of it', async () => actions().some(({ action }) => action === 'kill'));
+  monitor.kill('SIGINT');
+  await monitor.catch(() => {});
+  expect(actions().slice(0, 3)).toMatchObject([
+    { name: 'grows', action: 'raise', raisedToBytes: 45 * MIB },
+    { action: 'raise', raisedToBytes: 60 * MIB },
+    { action: 'kill', limitBytes: 60 * MIB },
+  ]);
+  expect(await seen('grows')).toMatchObject({ state: 'running' });
+  expect(await root.sh('grows', 'ls /finished 2>/dev/null || echo killed')).toBe('killed');
+});
+
+it('what does nothing is refused', async () => {
+  await root.ok(['create', 'plain', '--template', 'busybox']);
+  for (const setting of ['OOMPolicy=freeze', 'OOMHook=/bin/true', 'OOMHeadroom=20%']) {
+    const { exitCode, stderr } = await root.run(['config', 'set', 'plain', `Resources.${setting}`]);
+    expect(exitCode, stderr).toBe(5);
+    expect(stderr).toMatch(/does nothing without|nothing goes beyond/);
+  }
+  const bad = await root.run(['config', 'set', 'plain', 'Resources.OOMPolicy=raise']);
+  expect(bad.exitCode, bad.stderr).toBe(2);
+});
