@@ -108,6 +108,13 @@ bool has_room(const Supervisor& s) {
   return used + kSlackBytes < limit;
 }
 
+// The word of an eventfd may be late: somebody sleeps at the limit now.
+bool is_under_oom(const Supervisor& s) {
+  char text[128];
+  read_whole(s.oom_control, text, sizeof text);
+  return number_of(text, "under_oom") == 1;
+}
+
 struct Hit {
   const char* action;
   int64_t usage, limit, raised_to;
@@ -190,7 +197,7 @@ void give_up(Supervisor& s) {
 // By a part of itself, to what it may be at most; 0: it is that already.
 int64_t raise_limit(Supervisor& s, int64_t limit) {
   int64_t most = s.fields().number("oom_raise_max_bytes");
-  int64_t wanted = limit + limit / 100 * s.fields().number("oom_raise_percent");
+  int64_t wanted = limit + limit * s.fields().number("oom_raise_percent") / 100;
   if (most > 0 && wanted > most) wanted = most;
   if (wanted <= limit) return 0;
   if (is_v1(s)) return write_amount(s, "memory.limit_in_bytes", wanted) ? wanted : 0;
@@ -257,7 +264,8 @@ void on_oom(Supervisor& s) {
   if (s.oom < 0) return;
   if (is_v1(s)) {
     uint64_t times;
-    if (read(s.oom, &times, sizeof times) == sizeof times) hit_limit(s);
+    bool is_told = read(s.oom, &times, sizeof times) == sizeof times;
+    if (is_told && (s.oom_given_up || !holds(s) || is_under_oom(s))) hit_limit(s);
     return;
   }
   char text[512];

@@ -41,7 +41,9 @@ export async function* monitor(ctx: Context, names: readonly string[]): AsyncGen
       look(true);
     }
   })();
-  looking.catch((error) => events.emit('error', error));
+  looking.catch((error) => {
+    if (!ctx.signal.aborted) events.emit('error', error);
+  });
   try {
     for await (const [event] of heard) yield event as MonitorEvent;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { type TestContext, type TestFunction, type TestOptions, test } from 'vitest';
 
 /** Why a test cannot run here; absent: it can. Said in the list of skips at the end of the run. */
@@ -40,6 +41,14 @@ export function noLinkKind(kind: string, ...words: string[]): Reason {
   const script = `ip link add name p0 type veth peer name p1 && ip link add link p0 name p2 type ${[kind, ...words].join(' ')}`;
   const made = spawnSync('unshare', ['--net', 'sh', '-c', script]).status === 0;
   return made ? undefined : `this kernel has no links of type ${kind}`;
+}
+
+/** @param version such as `6.6`: of the kernel that something came with. */
+export function olderLinux(version: string, lacks: string): Reason {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const [needsMajor = 0, needsMinor = 0] = version.split('.').map(Number);
+  const isOlder = major < needsMajor || (major === needsMajor && minor < needsMinor);
+  return isOlder ? `${lacks} before Linux ${version}` : undefined;
 }
 
 /** sd_booted(3): there a supervisor is a service of systemd's, not a child of ours. */
