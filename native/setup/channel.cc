@@ -1,5 +1,7 @@
 #include "setup/channel.h"
 
+#include <cerrno>
+
 #include "supervisor/text.h"
 #include "sys/socket.h"
 
@@ -59,8 +61,10 @@ void Channel::send_error(const SysError& error) const {
 StepMessage Channel::receive() const {
   char buffer[8192];
   int fd = -1;
-  ssize_t n =
-      check(receive_message(fd_.get(), buffer, sizeof buffer, &fd, 1), "hear the other stage", "recvmsg");
+  ssize_t n = receive_message(fd_.get(), buffer, sizeof buffer, &fd, 1);
+  // It ended with words of ours unread: that is told first, and once; its own last words come after it.
+  if (n < 0 && errno == ECONNRESET) n = receive_message(fd_.get(), buffer, sizeof buffer, &fd, 1);
+  check(n, "hear the other stage", "recvmsg");
   StepMessage message;
   message.fd.reset(fd);
   if (n < static_cast<ssize_t>(sizeof(Header))) {

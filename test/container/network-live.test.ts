@@ -140,7 +140,7 @@ describe('an interface of a running container', () => {
       expect(await pings('web', 'far')).toBe(true); // by name: resolv.conf came along
       expect(linkIsThere(bridgeOf('tsct0'))).toBe(false);
       const [inside, rules] = [await seenInside('web'), await rulesOf('lan')];
-      expect(rules).toMatch(/tcp \. 19450/);
+      expect(rules).toMatch(/(tcp|6) \. 19450/);
       await root.ok(['restart', '--kill', 'web']);
       expect(await seenInside('web')).toBe(inside);
       expect(await rulesOf('lan')).toBe(rules);

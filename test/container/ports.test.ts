@@ -44,10 +44,11 @@ const lockFile = (name: string) => join(RUN_ROOT, root.layout.key(name), 'ports.
 const holderOf = (name: string) => Number(readFileSync(lockFile(name), 'utf8'));
 
 const isGone = (pid: number) => {
-  const state = existsSync(`/proc/${pid}/stat`)
-    ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2]
-    : 'Z';
-  return state === 'Z';
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2] === 'Z';
+  } catch {
+    return true; // before the file was opened, or read
+  }
 };
 
 /** All that comes after `request` was sent and this side has no more to say. */
