@@ -4,12 +4,6 @@ import { parsePath } from './values.js';
 /** As much as was said, a part of what the host has, or no limit. */
 export type Amount = { readonly count: number } | { readonly fraction: number } | 'infinity';
 
-/** @param of what the host has. Infinity: no limit. */
-export function countOf(amount: Amount, of: number): number {
-  if (amount === 'infinity') return Number.POSITIVE_INFINITY;
-  return 'count' in amount ? amount.count : Math.max(1, Math.floor(amount.fraction * of));
-}
-
 function parseFraction(text: string): number {
   const fraction = parsePercent(text);
   if (fraction <= 0 || fraction > 1) throw badValue(`"${text}" is not a part of the host's: 1% to 100%`);

@@ -1,10 +1,11 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
-import { type Amount, countOf, type DeviceLimit } from '../definition/resource-values.js';
+import type { Amount, DeviceLimit } from '../definition/resource-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
 import type { LimitPlan } from './launch-plan.js';
-import { isHeld } from './oom.js';
+import { asMax, asMinusOne, countOf, sharesOf } from './limit-values.js';
+import { headroomAlone, heldBelow, policyAlone } from './oom.js';
 
 type Resources = ContainerDefinition['resources'];
 type Facts = Pick<HostFacts, 'cgroup' | 'cpus' | 'memoryBytes' | 'tasksMax'>;
@@ -62,9 +63,6 @@ const allowed =
 
 const DEFAULT_PERIOD_US = 100_000;
 
-/** A tenth: the kernel slows down who is above memory.high before he has taken that. */
-const OOM_HEADROOM = 0.1;
-
 /** Sources: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/*.rst; conversions as systemd's. */
 const TABLE: readonly Row[] = [
   {
@@ -117,7 +115,7 @@ const TABLE: readonly Row[] = [
   {
     key: 'MemoryMax',
     controller: 'memory',
-    v2: memoryMaxV2,
+    v2: (resources, facts) => heldBelow(memory('memory.max', 'memoryMax')(resources, facts), resources),
     v1: ({ memoryMax }, { memoryBytes }) =>
       amountOf(memoryMax, memoryBytes, (count) => ({
         file: 'memory.limit_in_bytes',
@@ -133,10 +131,7 @@ const TABLE: readonly Row[] = [
   {
     key: 'OOMHeadroom',
     controller: 'memory',
-    v2: ({ oomHeadroom, oomPolicy }) =>
-      oomHeadroom === undefined || isHeld(oomPolicy)
-        ? undefined
-        : { refused: 'it does nothing without OOMPolicy=freeze or raise' },
+    v2: headroomAlone,
     v1: unlessSet('oomHeadroom', {
       refused: 'on control groups of version 1 nothing goes beyond MemoryMax=',
     }),
@@ -210,27 +205,6 @@ function periodAlone({ cpuQuota, cpuQuotaPeriodUs }: Resources): Translation | u
     : { refused: 'it does nothing without CPUQuota=' };
 }
 
-/** A policy, or a hook, needs a limit. */
-function policyAlone({ oomPolicy, oomHook, memoryMax }: Resources): Translation | undefined {
-  return (oomPolicy === undefined && oomHook === undefined) || (memoryMax ?? 'infinity') !== 'infinity'
-    ? undefined
-    : { refused: 'it does nothing without MemoryMax=' };
-}
-
-/** Version 2 cannot hold anybody at memory.max: the container is held at memory.high, below it. */
-function memoryMaxV2(resources: Resources, { memoryBytes }: Facts): Translation | undefined {
-  const { memoryMax, memoryHigh, oomPolicy, oomHeadroom = OOM_HEADROOM } = resources;
-  if (isHeld(oomPolicy) && memoryHigh !== undefined)
-    return { refused: `with OOMPolicy=${oomPolicy?.is} it is what MemoryHigh= is` };
-  const max = amountOf(memoryMax, memoryBytes, (count) => ({ file: 'memory.max', value: asMax(count) }));
-  if (!isHeld(oomPolicy) || max === undefined || 'refused' in max) return max;
-  const bytes = Number(max[0]?.value);
-  return [
-    { file: 'memory.high', value: String(bytes) },
-    { file: 'memory.max', value: String(Math.floor(bytes * (1 + oomHeadroom))) },
-  ];
-}
-
 function tasks({ tasksMax }: Resources, facts: Facts): Translation | undefined {
   return amountOf(tasksMax, facts.tasksMax, (count) => ({ file: 'pids.max', value: asMax(count) }));
 }
@@ -248,14 +222,6 @@ function amountOf(
   return [entry(count)];
 }
 
-function asMax(count: number): string {
-  return Number.isFinite(count) ? String(count) : 'max';
-}
-
-function asMinusOne(count: number): string {
-  return Number.isFinite(count) ? String(count) : '-1';
-}
-
 /** cpu.idle is in both versions since Linux 5.15. */
 function weightOf(
   weight: number | 'idle' | undefined,
@@ -263,11 +229,6 @@ function weightOf(
 ): readonly Entry[] | undefined {
   if (weight === undefined) return undefined;
   return weight === 'idle' ? [{ file: 'cpu.idle', value: '1' }] : [entry(weight)];
-}
-
-/** systemd's: 100 is 1024 shares; the kernel takes 2 to 262144. */
-function sharesOf(weight: number): number {
-  return Math.min(262_144, Math.max(2, Math.floor((weight * 1024) / 100)));
 }
 
 function someOf<T>(items: readonly T[], entry: (item: T) => Entry): readonly Entry[] | undefined {

@@ -1,10 +1,19 @@
-import { type Amount, countOf, type OomPolicy } from '../definition/resource-values.js';
+import type { OomPolicy } from '../definition/resource-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
 import type { OomPlan } from './launch-plan.js';
+import { countOf } from './limit-values.js';
+
+type Resources = ContainerDefinition['resources'];
+
+/** Files of a group, or why there are none. */
+type Files = readonly { readonly file: string; readonly value: string }[] | { readonly refused: string };
+
+/** A tenth: the kernel slows down who is above memory.high before he has taken that. */
+const OOM_HEADROOM = 0.1;
 
 /** The container is kept alive at its limit: frozen, or while the limit grows. */
-export function isHeld(policy: OomPolicy | undefined): boolean {
+function isHeld(policy: OomPolicy | undefined): boolean {
   return policy?.is === 'freeze' || policy?.is === 'raise';
 }
 
@@ -16,11 +25,36 @@ export function buildOom(
   if (oomPolicy === undefined && oomHook === undefined) return undefined;
   const hook = oomHook === undefined ? {} : { hook: oomHook };
   if (oomPolicy?.is !== 'raise') return { policy: oomPolicy?.is ?? 'kill', ...hook };
-  const most: Amount = oomPolicy.most ?? 'infinity';
   return {
     policy: 'raise',
     raisePercent: Math.round(oomPolicy.step * 100),
-    raiseMaxBytes: Math.min(memoryBytes, countOf(most, memoryBytes)),
+    raiseMaxBytes: Math.min(memoryBytes, countOf(oomPolicy.most ?? 'infinity', memoryBytes)),
     ...hook,
   };
+}
+
+/** A policy, or a hook, needs a limit. */
+export function policyAlone({ oomPolicy, oomHook, memoryMax }: Resources): Files | undefined {
+  return (oomPolicy === undefined && oomHook === undefined) || (memoryMax ?? 'infinity') !== 'infinity'
+    ? undefined
+    : { refused: 'it does nothing without MemoryMax=' };
+}
+
+export function headroomAlone({ oomPolicy, oomHeadroom }: Resources): Files | undefined {
+  return oomHeadroom === undefined || isHeld(oomPolicy)
+    ? undefined
+    : { refused: 'it does nothing without OOMPolicy=freeze or raise' };
+}
+
+/** Version 2 cannot hold anybody at memory.max: who is to be held is so at memory.high, below it. */
+export function heldBelow(max: Files | undefined, resources: Resources): Files | undefined {
+  const { oomPolicy, memoryHigh, oomHeadroom = OOM_HEADROOM } = resources;
+  if (!isHeld(oomPolicy) || max === undefined || 'refused' in max) return max;
+  if (memoryHigh !== undefined)
+    return { refused: `with OOMPolicy=${oomPolicy?.is} it is what MemoryHigh= is` };
+  const bytes = Number(max[0]?.value);
+  return [
+    { file: 'memory.high', value: String(bytes) },
+    { file: 'memory.max', value: String(Math.floor(bytes * (1 + oomHeadroom))) },
+  ];
 }
