@@ -161,14 +161,7 @@ void Cgroups::create() const {
     for (pid_t pid : {supervisor_, ::getpid()})
       write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(pid), "enter supervisor cgroup");
   }
-  bool limits_v2 =
-      std::any_of(c.limits.begin(), c.limits.end(), [](const GroupLimit& l) { return l.v1.empty(); });
-  if (c.driver == Driver::kV2 || (c.driver == Driver::kHybrid && limits_v2)) {
-    enable_controllers(c.unified_mount);
-    for (size_t at = c.path.find('/', 1); at != std::string::npos; at = c.path.find('/', at + 1))
-      enable_controllers(c.unified_mount + c.path.substr(0, at));
-  }
-  enable_controllers(base_);
+  enable(c.limits);
   if (c.driver != Driver::kHybrid) {
     // On payload and not on BASE: tsct-setup, in `supervisor`, has nodes to make. The guest owns the
     // directory, but taking a program off needs CAP_NET_ADMIN in the first user namespace
@@ -178,6 +171,25 @@ void Cgroups::create() const {
   for (const auto& limit : c.limits)
     if (limit.v1.empty()) set_limit(limit, limit.base ? base_ : payload());
   hand_over_payload();
+}
+
+// Down to the payload. A hybrid host's v2 tree is left as it is for as long as nobody has a limit there.
+void Cgroups::enable(const std::vector<GroupLimit>& limits) const {
+  const CgroupPlan& c = plan_.cgroup;
+  bool limits_v2 =
+      std::any_of(limits.begin(), limits.end(), [](const GroupLimit& l) { return l.v1.empty(); });
+  if (c.driver == Driver::kV2 || (c.driver == Driver::kHybrid && limits_v2)) {
+    enable_controllers(c.unified_mount);
+    for (size_t at = c.path.find('/', 1); at != std::string::npos; at = c.path.find('/', at + 1))
+      enable_controllers(c.unified_mount + c.path.substr(0, at));
+  }
+  enable_controllers(base_);
+}
+
+void Cgroups::change(const std::vector<GroupLimit>& limits) const {
+  enable(limits);
+  for (const auto& limit : limits)
+    set_limit(limit, limit.v1.empty() ? (limit.base ? base_ : payload()) : limit.v1 + plan_.cgroup.path);
 }
 
 std::vector<UniqueFd> Cgroups::create_v1() const {

@@ -27,6 +27,9 @@ class Cgroups {
   // v1 knows only the move. Throws SysError.
   std::vector<UniqueFd> create_v1() const;
 
+  // Changes limits of groups that are there, in this order; throws SysError at the first that cannot be.
+  void change(const std::vector<GroupLimit>& limits) const;
+
   // Kills what is left in the payload and removes all groups that are empty. A group that still holds the
   // supervisor is left to it. Throws SysError when something could not be killed.
   void remove() const;
@@ -43,6 +46,7 @@ class Cgroups {
   std::string memory() const;
 
  private:
+  void enable(const std::vector<GroupLimit>& limits) const;
   void hand_over_payload() const;
 
   const LaunchPlan& plan_;

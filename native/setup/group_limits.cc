@@ -9,6 +9,9 @@
 #include <memory>
 #include <sstream>
 
+#include "setup/cgroup.h"
+#include "setup/control_client.h"
+#include "setup/network.h"
 #include "sys/error.h"
 #include "sys/file.h"
 
@@ -16,6 +19,7 @@ namespace tsct {
 namespace {
 
 constexpr const char* kStep = "set group limit";
+constexpr int kReclaimRounds = 8;
 
 std::string number_of(dev_t device) {
   return std::to_string(major(device)) + ":" + std::to_string(minor(device));
@@ -55,18 +59,64 @@ std::string disk_of(const std::string& path) {
   return number.substr(0, number.find('\n'));
 }
 
-// The value, after the number of the disk that the limit is for: `8:0 rbps=1000`.
-std::string text_of(const GroupLimit& limit) {
-  return limit.device.empty() ? limit.value : disk_of(limit.device) + " " + limit.value;
+// The value, after the number of the disk that the limit is for: `8:0 rbps=1000`. No value is that of the
+// group above: on v2 an empty line says so, v1 knows no such thing.
+std::string text_of(const GroupLimit& limit, const std::string& group) {
+  if (!limit.device.empty()) return disk_of(limit.device) + " " + limit.value;
+  if (!limit.value.empty()) return limit.value;
+  if (limit.v1.empty()) return "\n";
+  return read_file(AT_FDCWD, group.substr(0, group.rfind('/')) + "/" + limit.file, kStep);
+}
+
+uint64_t number_in(const std::string& file) {
+  return strtoull(read_file(AT_FDCWD, file, kStep).c_str(), nullptr, 10);
+}
+
+std::string in_use(uint64_t bytes) {
+  return std::to_string(bytes) + " bytes are in use, and the kernel can take back no more";
+}
+
+// v2 kills at once for a limit below what is in use, where v1 says EBUSY. memory.reclaim is there since 5.19.
+void take_back_memory(const GroupLimit& limit, const std::string& group) {
+  if (limit.file != "memory.max" || limit.value == "max") return;
+  uint64_t wanted = strtoull(limit.value.c_str(), nullptr, 10), used = number_in(group + "/memory.current");
+  for (int round = 0; used > wanted && round < kReclaimRounds; round++) {
+    try {
+      write_file(AT_FDCWD, group + "/memory.reclaim", std::to_string(used - wanted), kStep);
+    } catch (const SysError&) {  // EAGAIN: less than that; what is in use now tells
+    }
+    used = number_in(group + "/memory.current");
+  }
+  if (used > wanted) refuse(kStep, group + "/memory.max", in_use(used), EBUSY);
+}
+
+void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
+  if (e.err == EBUSY && limit.file == "memory.limit_in_bytes")
+    e.detail = in_use(number_in(group + "/memory.usage_in_bytes"));
+  e.detail = "Resources." + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
 }
 
 }  // namespace
 
 void set_limit(const GroupLimit& limit, const std::string& group) {
   try {
-    write_file(AT_FDCWD, group + "/" + limit.file, text_of(limit), kStep);
+    take_back_memory(limit, group);
+    write_file(AT_FDCWD, group + "/" + limit.file, text_of(limit, group), kStep);
   } catch (SysError& e) {
-    e.detail = "Resources." + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
+    if (limit.reset && (e.err == ENOENT || e.err == ENODEV)) return;
+    explain(e, limit, group);
+    throw;
+  }
+}
+
+void change_limits(const LaunchPlan& plan, const std::vector<GroupLimit>& limits) {
+  try {
+    UniqueFd busy = lock_changes(plan, true);
+    RunningInit init = find_init(plan.run_dir);
+    hand_plan(plan.run_dir, 0);
+    Cgroups(plan, init.supervisor).change(limits);
+  } catch (SysError& e) {
+    if (e.stage.empty()) e.stage = "limits";
     throw;
   }
 }

@@ -6,7 +6,12 @@
 
 namespace tsct {
 
-// Throws SysError; what the kernel has no file for is ENOENT.
+// Throws SysError; what the kernel has no file for is ENOENT, memory that is in use and cannot be taken back
+// EBUSY: nobody is killed for a limit that is set below what is used.
 void set_limit(const GroupLimit& limit, const std::string& group);
+
+// Changes limits of a running container, whose supervisor gets the plan on fd 0 first: so a reboot from
+// inside has them. May be repeated, and back. Throws SysError.
+void change_limits(const LaunchPlan& plan, const std::vector<GroupLimit>& limits);
 
 }  // namespace tsct

@@ -8,6 +8,7 @@
 //   changes
 //                         a running container
 //   tsct-setup change-devices   plan on fd 0, what changes on fd 3: gives a running container other devices
+//   tsct-setup change-limits  plan on fd 0, list of limits on fd 3: changes those of a running container
 //   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
 //   tsct-setup hold-ports plan on fd 0, run by the supervisor: starts tsct-ports again
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
@@ -21,6 +22,7 @@
 
 #include "setup/control_client.h"
 #include "setup/device_change.h"
+#include "setup/group_limits.h"
 #include "setup/json_reader.h"
 #include "setup/mount.h"
 #include "setup/network.h"
@@ -91,6 +93,8 @@ void dispatch(const std::string& verb, int argc, char** argv) {
   if (verb == "repair-network") return repair_networks(plan);
   if (verb == "change-network")
     return change_network(plan, decode_file_edits(read_fd(3, "read edits", "fd 3")));
+  if (verb == "change-limits")
+    return change_limits(plan, decode_limits(read_fd(3, "read limits", "fd 3"), plan.cgroup));
   if (verb == "hold-ports") return hold_ports_again(plan);
   if (verb == "change-devices")
     return change_devices(plan, decode_device_change(read_fd(3, "read change", "fd 3")));

@@ -103,6 +103,7 @@ struct GroupLimit {
   bool base = false;  // v2: BASE, beside other containers; else `payload`
   std::string file, value;
   std::string device;  // the number of its disk stands before the value; empty: none
+  bool reset = false;  // back to what a new group has: nothing to do where the file or the disk is gone
 };
 
 struct CgroupPlan {
@@ -190,5 +191,8 @@ LaunchPlan decode_plan(const std::string& json);
 
 // The JSON list of edits that `tsct-setup edit` takes (same shape as tsct.files).
 std::vector<FileEdit> decode_file_edits(const std::string& json);
+
+// The JSON list that `tsct-setup change-limits` takes (same shape as tsct.cgroup.limits).
+std::vector<GroupLimit> decode_limits(const std::string& json, const CgroupPlan& plan);
 
 }  // namespace tsct

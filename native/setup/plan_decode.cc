@@ -205,10 +205,11 @@ GroupLimit decode_limit(JsonReader& r, const CgroupPlan& c) {
   if (!known) refuse("decode plan", r.where("v1"), "is not among the hierarchies");
   if (r.has("base")) l.base = r.get<bool>("base");
   l.file = r.get<std::string>("file");
-  if (l.file.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.MGB") != std::string::npos)
+  if (l.file.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.KMGB") != std::string::npos)
     refuse("decode plan", r.where("file"), "\"" + l.file + "\" is not a file of a control group");
   l.value = r.get<std::string>("value");
   if (r.has("device")) l.device = r.get<std::string>("device");
+  l.reset = r.get_or("reset", false);
   return l;
 }
 
@@ -383,6 +384,14 @@ std::vector<FileEdit> decode_file_edits(const std::string& text) {
   Json wrapped{{"edits", json}};
   std::vector<FileEdit> out;
   JsonReader(wrapped, "").each("edits", [&](JsonReader& e) { out.push_back(decode_file_edit(e)); });
+  return out;
+}
+
+std::vector<GroupLimit> decode_limits(const std::string& text, const CgroupPlan& plan) {
+  Json json = parse(text);
+  Json wrapped{{"limits", json}};
+  std::vector<GroupLimit> out;
+  JsonReader(wrapped, "").each("limits", [&](JsonReader& l) { out.push_back(decode_limit(l, plan)); });
   return out;
 }
 

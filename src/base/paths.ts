@@ -41,8 +41,8 @@ export class StateLayout {
   planFile = (name: string): HostPath => join(this.root, name, '.plan.json');
   /** Interfaces of the last start, for accounts: a few words of the plan. */
   interfacesFile = (name: string): HostPath => join(this.root, name, '.interfaces.json');
-  /** What a change of the network of a running one began from; there while it is under way, or was killed. */
-  networkChangeFile = (name: string): HostPath => join(this.root, name, '.network-change.json');
+  /** What a change of a running one began from; there while it is under way, or was killed. */
+  changeFile = (name: string): HostPath => join(this.root, name, '.change.json');
   /** Marks a container that create has not finished: never listed as whole, swept by the next command. */
   partialMark = (name: string): HostPath => join(this.root, name, '.partial');
   /** flock of everything that changes one container. Lives outside NAME/ so that destroy and rename can hold it. */

@@ -5,6 +5,7 @@ import {
   parseCpuWeight,
   parseDeviceRate,
   parseHeadroom,
+  parseHugeTlb,
   parseMemoryLimit,
   parseOomPolicy,
   parseQuota,
@@ -22,13 +23,15 @@ function parsePeriod(text: string): number {
   return us;
 }
 
-const memory = { syntax: 'SIZE|PERCENT|infinity', unit: 'bytes' };
+const memory = { syntax: 'SIZE|PERCENT|infinity', unit: 'bytes', live: true };
 const rate = (what: string) => ({
+  live: true,
   syntax: 'PATH BYTES',
   unit: 'bytes per second',
   help: `${what} per second, K, M and G base 1000, for the disk that PATH is (a block device) or lies on. On cgroup v1 only what goes around the page cache is held back.`,
 });
 const iops = (what: string) => ({
+  live: true,
   syntax: 'PATH COUNT',
   help: `${what} operations per second, for the disk that PATH is or lies on; see IOReadBandwidthMax=.`,
 });
@@ -36,23 +39,28 @@ const iops = (what: string) => ({
 /** systemd.resource-control(5), where a control group of a container has it. */
 export const RESOURCE_KEYS = {
   CPUWeight: one('cpuWeight', parseCpuWeight, {
+    live: true,
     syntax: '1...10000|idle',
     help: 'Share of the CPUs beside other containers when all want them; 100 is the usual. idle: only what nobody else wants.',
   }),
   CPUQuota: one('cpuQuota', parseQuota, {
+    live: true,
     syntax: 'PERCENT',
     help: 'Most CPU time, as percentage of one CPU: 150% is one and a half.',
   }),
   CPUQuotaPeriodSec: one('cpuQuotaPeriodUs', parsePeriod, {
+    live: true,
     syntax: '1ms...1s',
     unit: 'seconds',
     help: 'Over which time CPUQuota= is measured; not set: 100ms. Shorter ones cost more and wait less.',
   }),
   AllowedCPUs: list('allowedCpus', parseCpus, {
+    live: true,
     syntax: 'CPU...',
     help: 'CPUs that it may run on, such as 0-3,8. Unlike Exec.CPUAffinity= nothing inside can change that.',
   }),
   AllowedMemoryNodes: list('allowedMemoryNodes', parseCpus, {
+    live: true,
     syntax: 'NODE...',
     help: 'NUMA nodes that its memory comes from, such as 0-1.',
   }),
@@ -76,7 +84,13 @@ export const RESOURCE_KEYS = {
     syntax: 'PATH',
     help: 'A program of the host that is run, as root, when MemoryMax= is reached, and that nobody waits for. It finds TSCT_NAME, TSCT_ROOT, TSCT_OOM_ACTION (what OOMPolicy= did), TSCT_MEMORY_USAGE_BYTES, TSCT_MEMORY_LIMIT_BYTES and TSCT_MEMORY_RAISED_TO_BYTES in its environment.',
   }),
+  HugeTLBMax: list('hugeTlbMax', parseHugeTlb, {
+    live: true,
+    syntax: 'PAGESIZE:SIZE|infinity',
+    help: 'Most memory in huge pages of that size (2M:1G); who asks for more gets none. Other limits do not count it. cgroup v2 only.',
+  }),
   TasksMax: one('tasksMax', parseTasks, {
+    live: true,
     syntax: 'COUNT|PERCENT|infinity',
     help: "Most processes and threads: what ends a fork bomb. A percentage is of the host's.",
   }),

@@ -98,3 +98,21 @@ export function parseDeviceRate(text: string): readonly DeviceLimit[] {
     throw badValue(`"${text}" is not a path and a rate, such as "/var/lib/tsct 5M"`);
   return [{ path: parsePath(path), value }];
 }
+
+/** A limit for huge pages of one size. */
+export interface HugeTlbLimit {
+  readonly pageBytes: number;
+  /** Infinity: none. */
+  readonly bytes: number;
+}
+
+/** `2M:1G`, `1G:infinity`. Sizes of pages are powers of two. */
+export function parseHugeTlb(text: string): readonly HugeTlbLimit[] {
+  const [page = '', limit, ...rest] = text.split(':');
+  if (limit === undefined || rest.length > 0)
+    throw badValue(`"${text}" is not a size of pages and a limit, such as 2M:1G`);
+  const pageBytes = parseSizeBytes(page);
+  if (pageBytes < 1024 || !Number.isInteger(Math.log2(pageBytes)))
+    throw badValue(`"${page}" is not a size of huge pages, such as 2M`);
+  return [{ pageBytes, bytes: limit === 'infinity' ? Number.POSITIVE_INFINITY : parseSizeBytes(limit) }];
+}

@@ -202,7 +202,7 @@ function readHolders(ctx: Context, uuid: string): Holders {
   const by = new Map<string, string>();
   for (const name of readdirSync(ctx.layout.root).filter((entry) => !entry.startsWith('.'))) {
     // One whose network is just being changed may get back what it had.
-    const changing = glance<{ identity?: Partial<Identity> }>(ctx.layout.networkChangeFile(name))?.identity;
+    const changing = glance<{ identity?: Partial<Identity> }>(ctx.layout.changeFile(name))?.identity;
     for (const identity of [glance<Partial<Identity>>(ctx.layout.identityFile(name)), changing]) {
       if (identity === undefined || identity.uuid === uuid) continue;
       for (const mac of Object.values(identity.macs ?? {})) by.set(mac, name);

@@ -1,15 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../base/atomic-file.js';
-import { TsctError } from '../base/errors.js';
+import { ExitCode, TsctError } from '../base/errors.js';
 import { loadTexts } from '../definition/load.js';
 import { type ConfigText, parseDefinition } from '../definition/parse.js';
 import type { ContainerDefinition } from '../definition/schema.js';
+import { readTotals } from '../state/account-files.js';
+import { groupsOf } from '../state/group-text.js';
+import type { Status } from '../supervisor/protocol.js';
 import { checkLimits } from './check-limits.js';
+import { configDigest } from './config-digest.js';
 import type { Context } from './context.js';
-import { type Compiled, readCompiled } from './kept-plan.js';
+import { type Compiled, readCompiled, runtimeTexts } from './kept-plan.js';
+import type { Wanted } from './live-change.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
-import { changedKeys, changedSince, isLive } from './pending.js';
+import { changedKeys, changedSince, isLimit, isLive } from './pending.js';
+import { dropRuntime } from './runtime-settings.js';
 
 /** What became of one setting that was changed. */
 export interface KeyChange {
@@ -17,6 +23,8 @@ export interface KeyChange {
   readonly key: string;
   /** applied: what runs has it, or nothing runs; pending: it counts from the next start. */
   readonly state: 'applied' | 'pending';
+  /** Of a MemoryMax= below what was in use: how many bytes the kernel took back. */
+  readonly reclaimedBytes?: number;
 }
 
 export interface ChangeResult {
@@ -27,18 +35,27 @@ export interface ChangeResult {
   readonly pending: boolean;
 }
 
+/** One change of what a container is to have. */
+export interface ConfigEdit {
+  /** Of the text of its config. */
+  readonly config?: (text: string) => string;
+  /** Of what holds until it stops, only where it runs. Without it the keys that are changed hold no longer there. */
+  readonly runtime?: (text: string) => string | undefined;
+  /** Keys that are told about even if they say what they said before. */
+  readonly named?: readonly string[];
+  /** Looks whether the network of what runs is as the config says it, even if nothing of that has changed. */
+  readonly isForced?: boolean;
+}
+
 /**
  * Changes the config of a container, and at once what runs where keys are live: all or nothing. The whole config with
  * its drop-ins is checked before anything is touched.
- * @param named keys that are told about even if they say what they said before. @param isForced looks whether what
- * runs is as the config says it, even if nothing of that has changed.
+ * @throws TSCT_NOT_RUNNING (exit 4) for settings of a run that is none.
  */
 export async function changeConfig(
   ctx: Context,
   name: string,
-  edit: (text: string) => string,
-  named: readonly string[] = [],
-  isForced = false,
+  { config: edit = (text) => text, runtime: editRuntime, named = [], isForced = false }: ConfigEdit,
 ): Promise<ChangeResult> {
   ctx.store.need(name);
   return withLock(ctx, name, async () => {
@@ -46,36 +63,91 @@ export async function changeConfig(
     const before = await readFile(file, 'utf8');
     const after = edit(before);
     const dropIns = (await loadTexts(ctx.layout.containerDir(name))).slice(1);
-    const config = [{ file, text: after }, ...dropIns];
-    const definition = parseDefinition(config);
-    checkLimits(definition);
+    const persistent = [{ file, text: after }, ...dropIns];
+    const stored = parseDefinition(persistent);
+    checkLimits(stored);
     const commit = async () => {
       if (after !== before) await writeFileAtomic(file, after);
     };
-    const keys = new Set([...named, ...changedFrom([{ file, text: before }, ...dropIns], definition)]);
-    const started = await runningPlan(ctx, name, () => isForced || [...keys].some(isLive));
-    if (!started) {
+    const keys = new Set([...named, ...changedFrom([{ file, text: before }, ...dropIns], stored)]);
+    const run = await runningNow(ctx, name, () => isForced || [...keys].some(isLive));
+    if (!run) {
+      if (editRuntime) throw notRunning(name);
       await commit();
       return describe(keys, { running: false, pending: [] });
     }
-    let isApplied = true;
-    if (isForced || changedSince(started, definition).some(isLive)) {
-      const { applyNetwork } = await import('./live-network.js');
-      isApplied = await applyNetwork(ctx, name, started, { config, commit });
+    const had = run.compiled.runtime;
+    const runtime = editRuntime ? editRuntime(had ?? '') : dropRuntime(had, keys);
+    const config = [...persistent, ...runtimeTexts(runtime)];
+    const definition = parseDefinition(config);
+    const limits = checkLimits(inForce(definition, parseDefinition(run.compiled.config)));
+    const changed = changedSince(run.compiled, definition).filter(isLive);
+    const compiles = isForced || !changed.every(isLimit);
+    let applied: Applied = { isWhole: true };
+    if (compiles || changed.length > 0 || runtime !== had) {
+      const digest = after === before ? undefined : configDigest(after);
+      applied = await applyTo(ctx, name, run, { config, runtime, compiles, limits, digest, commit });
     } else {
       await commit();
     }
-    const pending = changedSince(started, definition).filter((key) => !isApplied || !isLive(key));
-    return describe(keys, { running: true, pending });
+    const pending = changedSince(run.compiled, definition).filter(
+      (key) => !isLive(key) || (!isLimit(key) && !applied.isWhole),
+    );
+    return describe(keys, { running: true, pending, reclaimedBytes: applied.reclaimedBytes });
   });
+}
+
+/** A run keeps what it does at MemoryMax=, for as long as it has one: where version 2 holds it goes by that. */
+function inForce(
+  definition: ContainerDefinition,
+  { resources: { oomPolicy, oomHeadroom } }: ContainerDefinition,
+): ContainerDefinition {
+  const { oomPolicy: _, oomHeadroom: __, oomHook: ___, ...resources } = definition.resources;
+  const hasMax = (resources.memoryMax ?? 'infinity') !== 'infinity';
+  const kept = hasMax ? { oomPolicy, oomHeadroom } : { oomPolicy: undefined, oomHeadroom: undefined };
+  return { ...definition, resources: { ...resources, ...kept, oomHook: undefined } };
+}
+
+interface Applied {
+  /** With network and devices. */
+  readonly isWhole: boolean;
+  readonly reclaimedBytes?: number;
+}
+
+/** Looks besides how much memory the kernel has to take back for a MemoryMax= below what is in use. */
+async function applyTo(
+  ctx: Context,
+  name: string,
+  { compiled, status }: Run,
+  wanted: Wanted,
+): Promise<Applied> {
+  const { applyLive } = await import('./live-change.js');
+  const groups = groupsOf(status.cgroup, status.pid);
+  const used = () => readTotals(groups).memory ?? 0;
+  const max = Number(wanted.limits.find(({ key }) => key === 'MemoryMax')?.value ?? Number.NaN);
+  const before = used();
+  const isWhole = await applyLive(ctx, name, compiled, wanted);
+  return max >= 0 && before > max ? { isWhole, reclaimedBytes: Math.max(0, before - used()) } : { isWhole };
 }
 
 function describe(
   keys: ReadonlySet<string>,
-  { running, pending }: { readonly running: boolean; readonly pending: readonly string[] },
+  {
+    running,
+    pending,
+    reclaimedBytes,
+  }: {
+    readonly running: boolean;
+    readonly pending: readonly string[];
+    readonly reclaimedBytes?: number | undefined;
+  },
 ): ChangeResult {
   const changes = [...keys].map(
-    (key): KeyChange => ({ key, state: pending.includes(key) ? 'pending' : 'applied' }),
+    (key): KeyChange => ({
+      key,
+      state: pending.includes(key) ? 'pending' : 'applied',
+      ...(key === 'Resources.MemoryMax' && reclaimedBytes !== undefined ? { reclaimedBytes } : {}),
+    }),
   );
   return { running, keys: changes, pending: changes.some(({ state }) => state === 'pending') };
 }
@@ -91,18 +163,27 @@ function changedFrom(before: readonly ConfigText[], now: ContainerDefinition): r
   }
 }
 
+interface Run {
+  readonly compiled: Compiled;
+  readonly status: Status;
+}
+
 /** What a container runs with. One that is on its way up or down is waited for if that matters. */
-async function runningPlan(
-  ctx: Context,
-  name: string,
-  matters: () => boolean,
-): Promise<Compiled | undefined> {
-  let observed = await observe(ctx, name);
-  if (matters() && (observed.state === 'starting' || observed.state === 'stopping')) {
+async function runningNow(ctx: Context, name: string, matters: () => boolean): Promise<Run | undefined> {
+  let { state, status } = await observe(ctx, name);
+  if (matters() && (state === 'starting' || state === 'stopping')) {
     const { moments } = await import('./watch.js');
-    for await (const { state } of moments(ctx, name, ctx.signal))
-      if (state !== 'starting' && state !== 'stopping') break;
-    observed = await observe(ctx, name);
+    for await (const moment of moments(ctx, name, ctx.signal))
+      if (moment.state !== 'starting' && moment.state !== 'stopping') break;
+    ({ state, status } = await observe(ctx, name));
   }
-  return observed.status && (await readCompiled(ctx, name));
+  const compiled = status && (await readCompiled(ctx, name));
+  return status && compiled && { compiled, status };
+}
+
+function notRunning(name: string): TsctError {
+  return new TsctError('TSCT_NOT_RUNNING', `cannot change the run of ${name}: it is not running`, {
+    exitCode: ExitCode.WrongState,
+    hint: 'start it first, or leave --runtime out: then it counts from the next start',
+  });
 }

@@ -14,6 +14,10 @@ import { scanLines } from '../definition/scan.js';
 import { instanceOf, settingName } from '../definition/schema.js';
 import { type ChangeResult, changeConfig } from './change-config.js';
 import type { Context } from './context.js';
+import { readCompiled, runtimeTexts } from './kept-plan.js';
+import { observe } from './observe.js';
+import { isLimit } from './pending.js';
+import { editRuntime } from './runtime-settings.js';
 
 /** What one key is set to. */
 export interface ConfigValue {
@@ -25,10 +29,12 @@ export interface ConfigValue {
   readonly default?: string;
 }
 
-/** Texts of the config and its drop-ins, in the order they count. */
+/** Texts of the config, its drop-ins and what holds until it stops, in the order they count. */
 export async function configTexts(ctx: Context, name: string): Promise<readonly ConfigText[]> {
   ctx.store.need(name);
-  return loadTexts(ctx.layout.containerDir(name));
+  const texts = await loadTexts(ctx.layout.containerDir(name));
+  const { status } = await observe(ctx, name);
+  return status ? [...texts, ...runtimeTexts((await readCompiled(ctx, name))?.runtime)] : texts;
 }
 
 /** The values of one key as they were written, cleared ones left out. @throws TSCT_CONFIG_UNKNOWN_KEY (exit 2). */
@@ -68,19 +74,55 @@ function valuesOf(texts: readonly ConfigText[], section: string, key: string, li
   return values;
 }
 
+export interface SetOptions {
+  /** Adds to a list instead of replacing it. */
+  readonly append?: boolean;
+  /** Until the container stops only; for [Resources]. */
+  readonly runtime?: boolean;
+}
+
 /**
  * Changes settings, all or none; comments and every other byte stay.
- * @param assignments `Section.Key=VALUE` each. @param op append adds to a list.
- * @throws TSCT_CONFIG_*; nothing is changed then.
+ * @param assignments `Section.Key=VALUE` each.
+ * @throws TSCT_CONFIG_*, TSCT_USAGE for what cannot hold until it stops; nothing is changed then.
  */
 export async function configSet(
   ctx: Context,
   name: string,
   assignments: readonly string[],
-  op: 'set' | 'append',
+  options: SetOptions,
 ): Promise<ChangeResult> {
-  const changes = assignments.map((text) => ({ ...parseAssignment(text), op }));
-  return changeConfig(ctx, name, (text) => applyChanges(text, changes), changes.map(nameOf));
+  const op = options.append ? 'append' : 'set';
+  return change(
+    ctx,
+    name,
+    assignments.map((text) => ({ ...parseAssignment(text), op })),
+    options,
+  );
+}
+
+function change(
+  ctx: Context,
+  name: string,
+  changes: readonly ConfigChange[],
+  { runtime }: SetOptions,
+): Promise<ChangeResult> {
+  const named = changes.map(nameOf);
+  if (!runtime) return changeConfig(ctx, name, { config: (text) => applyChanges(text, changes), named });
+  const other = named.find((one) => !isLimit(one));
+  if (other !== undefined) throw notForRuntime(other);
+  return changeConfig(ctx, name, { runtime: (text) => editRuntime(text, changes), named });
+}
+
+function notForRuntime(key: string): TsctError {
+  return new TsctError(
+    'TSCT_USAGE',
+    `cannot change ${key} until the container stops: --runtime is for limits`,
+    {
+      exitCode: ExitCode.Usage,
+      hint: 'leave --runtime out: the config keeps it then',
+    },
+  );
 }
 
 /** @param keys `Section.Key`, or `Network IF` for the whole of that section. */
@@ -88,13 +130,16 @@ export async function configUnset(
   ctx: Context,
   name: string,
   keys: readonly string[],
+  options: Pick<SetOptions, 'runtime'> = {},
 ): Promise<ChangeResult> {
   const sections = keys.filter((key) => instanceOf(key));
   const changes = keys
     .filter((key) => !instanceOf(key))
     .map((key) => ({ ...splitKey(key), op: 'unset' as const, value: '' }));
-  const edit = (text: string) => applyChanges(sections.reduce(removeSection, text), changes);
-  const result = await changeConfig(ctx, name, edit, changes.map(nameOf));
+  if (sections.length === 0) return change(ctx, name, changes, options);
+  if (options.runtime) throw notForRuntime(sections[0] ?? '');
+  const config = (text: string) => applyChanges(sections.reduce(removeSection, text), changes);
+  const result = await changeConfig(ctx, name, { config, named: changes.map(nameOf) });
   const left = parseDefinition(await configTexts(ctx, name)).interfaces.map((of) => `Network ${of.name}`);
   const section = sections.find((one) => left.includes(one));
   if (section !== undefined) ctx.warn(`[${section}] is in a file of config.d, too: it stays`);
@@ -118,7 +163,7 @@ export async function replaceConfig(
   name: string,
   texts: { readonly before: string; readonly after: string },
 ): Promise<ChangeResult> {
-  return changeConfig(ctx, name, (now) => {
+  const config = (now: string) => {
     if (now === texts.before) return texts.after;
     throw new TsctError(
       'TSCT_CONFIG_CHANGED',
@@ -128,7 +173,8 @@ export async function replaceConfig(
         hint: 'look at it and edit again',
       },
     );
-  });
+  };
+  return changeConfig(ctx, name, { config });
 }
 
 /** The config as bytes on disk, unread: `config edit` must be able to mend a broken one. */

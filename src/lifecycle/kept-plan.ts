@@ -11,8 +11,17 @@ import type { Context } from './context.js';
 export interface Compiled {
   readonly plan: LaunchPlan;
   readonly config: readonly ConfigText[];
-  /** The config whose live keys are in force by now; absent: `config`. */
+  /** The config whose network is in force by now; absent: `config`. */
   readonly live?: readonly ConfigText[];
+  /** The same of [Resources]. */
+  readonly limits?: readonly ConfigText[];
+  /** Settings that hold until it stops, as text of a config that stands after all others. */
+  readonly runtime?: string;
+}
+
+/** What a run goes by besides the config and its drop-ins, if anything: the last of its texts. */
+export function runtimeTexts(runtime: string | undefined): readonly ConfigText[] {
+  return runtime === undefined ? [] : [{ file: 'config set --runtime', text: runtime }];
 }
 
 /** Of an interface what its counters are found by. */

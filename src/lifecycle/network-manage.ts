@@ -10,7 +10,7 @@ import { repairNetwork as repairNative } from '../supervisor/setup.js';
 import { compile } from './compile.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
-import { mendPorts } from './live-network.js';
+import { mendPorts } from './live-change.js';
 import { type NetworkService, readService } from './network-service.js';
 import { checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
 import { type NetworkUser, networkUsers, usersOf } from './network-users.js';

@@ -1,10 +1,11 @@
+import { DEVICE_KEYS } from '../definition/device-keys.js';
 import { splitSettingName } from '../definition/edit.js';
 import { describeKeys } from '../definition/key-help.js';
 import { loadTexts } from '../definition/load.js';
 import { type ConfigText, findRow, parseDefinition } from '../definition/parse.js';
 import { type ContainerDefinition, instanceOf, settingName } from '../definition/schema.js';
 import type { Context } from './context.js';
-import { type Compiled, readCompiled } from './kept-plan.js';
+import { type Compiled, readCompiled, runtimeTexts } from './kept-plan.js';
 
 /**
  * Settings of a running container that were changed since its start, as `Section.Key`: they count from the next.
@@ -15,7 +16,7 @@ export async function pendingKeys(ctx: Context, name: string): Promise<string[]>
   if (!started) return [];
   let now: readonly ConfigText[];
   try {
-    now = await loadTexts(ctx.layout.containerDir(name));
+    now = [...(await loadTexts(ctx.layout.containerDir(name))), ...runtimeTexts(started.runtime)];
     if (JSON.stringify(now) === JSON.stringify(started.config)) return [];
     return changedSince(started, parseDefinition(now));
   } catch {
@@ -24,9 +25,23 @@ export async function pendingKeys(ctx: Context, name: string): Promise<string[]>
 }
 
 /** Keys that say something else than what a run has: live ones may have been changed since its start. */
-export function changedSince({ config, live }: Compiled, now: ContainerDefinition): string[] {
-  const atStart = changedKeys(parseDefinition(config), now).filter((key) => !isLive(key));
-  return [...atStart, ...changedKeys(parseDefinition(live ?? config), now).filter(isLive)];
+export function changedSince(
+  { config, live = config, limits = config }: Compiled,
+  now: ContainerDefinition,
+): string[] {
+  const since = (was: readonly ConfigText[], isOfIt: (key: string) => boolean) =>
+    changedKeys(parseDefinition(was), now).filter(isOfIt);
+  return [
+    ...since(config, (key) => !isLive(key)),
+    ...since(limits, isLimit),
+    ...since(live, (key) => isLive(key) && !isLimit(key)),
+  ];
+}
+
+/** @param name of a setting: it is a limit that counts at once: of [Resources], and no device. */
+export function isLimit(name: string): boolean {
+  const [, key] = /^Resources\.(\w+)$/.exec(name) ?? [];
+  return key !== undefined && !Object.hasOwn(DEVICE_KEYS, key) && isLive(name);
 }
 
 /** Keys whose values differ. */

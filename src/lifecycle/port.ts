@@ -45,7 +45,7 @@ export async function addPorts(
       .reduce((edited, value) => editText(edited, { ...target, op: 'append', value }, 'port'), text);
   };
   // Also where nothing is new: a port that another program had taken meanwhile is bound again at once.
-  return changeConfig(ctx, name, add, [`Network.${on.name}.Port`], true);
+  return changeConfig(ctx, name, { config: add, named: [`Network.${on.name}.Port`], isForced: true });
 }
 
 /** @throws TSCT_NO_PORT (exit 3) for one that is not published so. */
@@ -71,13 +71,8 @@ export async function removePorts(
     if (!on.some((of) => of.ports.some((rule) => portText(rule) === port))) throw noPort(name, port, on);
   }
   await refuseDropIns(ctx, name, remove, wanted);
-  return changeConfig(
-    ctx,
-    name,
-    remove,
-    has.map((of) => `Network.${of.name}.Port`),
-    true,
-  );
+  const named = has.map((of) => `Network.${of.name}.Port`);
+  return changeConfig(ctx, name, { config: remove, named, isForced: true });
 }
 
 /** Those of the config, and those that the present run has. */

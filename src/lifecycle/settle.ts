@@ -12,9 +12,9 @@ import type { Context } from './context.js';
  * nothing to do, and can be repeated: a crash in the middle is mended by the next command. The caller holds the lock.
  */
 export async function settle(ctx: Context, name: string): Promise<void> {
-  if (existsSync(ctx.layout.networkChangeFile(name))) {
-    const { settleNetworkChange } = await import('./settle-network.js'); // hardly ever
-    await settleNetworkChange(ctx, name);
+  if (existsSync(ctx.layout.changeFile(name))) {
+    const { settleChange } = await import('./settle-change.js'); // hardly ever
+    await settleChange(ctx, name);
   }
   const current = await readable(ctx, name);
   if (!current?.unsettled) return;

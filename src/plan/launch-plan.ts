@@ -149,6 +149,8 @@ export interface LimitPlan {
   readonly value: string;
   /** A block device or anything on it: the number of its whole disk stands before the value. */
   readonly device?: HostPath;
+  /** What a new group has: nothing to do where the file or the disk is gone. Only in a change of what runs. */
+  readonly reset?: true;
 }
 
 /** For the mount of type sysfs: native builds the skeleton there instead; runc mounts the whole, read-only. */

@@ -4,7 +4,7 @@ import type { Amount, DeviceLimit } from '../definition/resource-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
 import type { LimitPlan } from './launch-plan.js';
-import { asMax, asMinusOne, countOf, sharesOf } from './limit-values.js';
+import { asMax, asMinusOne, countOf, hugeTlbFiles, sharesOf } from './limit-values.js';
 import { headroomAlone, heldBelow, policyAlone } from './oom.js';
 
 type Resources = ContainerDefinition['resources'];
@@ -41,6 +41,11 @@ const unlessSet =
   (field: keyof Resources, reason: { readonly refused: string }) =>
   (resources: Resources): Translation | undefined =>
     resources[field] === undefined ? undefined : reason;
+
+const unlessEmpty =
+  (field: 'hugeTlbMax', reason: { readonly refused: string }) =>
+  (resources: Resources): Translation | undefined =>
+    resources[field].length === 0 ? undefined : reason;
 
 const devices =
   (field: 'ioReadBandwidthMax' | 'ioWriteBandwidthMax' | 'ioReadIopsMax' | 'ioWriteIopsMax') =>
@@ -135,6 +140,12 @@ const TABLE: readonly Row[] = [
     v1: unlessSet('oomHeadroom', {
       refused: 'on control groups of version 1 nothing goes beyond MemoryMax=',
     }),
+  },
+  {
+    key: 'HugeTLBMax',
+    controller: 'hugetlb',
+    v2: ({ hugeTlbMax }) => (hugeTlbMax.length === 0 ? undefined : hugeTlbMax.flatMap(hugeTlbFiles)),
+    v1: unlessEmpty('hugeTlbMax', { refused: 'it is for the hugetlb controller of version 2' }),
   },
   {
     key: 'TasksMax',

@@ -17,6 +17,12 @@ export const HINTS: readonly Rule[] = [
   },
   {
     step: /^set group limit/,
+    errno: ['EBUSY'],
+    exitCode: ExitCode.WrongState,
+    hint: 'end inside what uses it (files in memory count, too), or ask for more than is in use',
+  },
+  {
+    step: /^set group limit/,
     exitCode: ExitCode.HostLacks,
     hint: 'the kernel does not take the value: tsct config set NAME Resources.KEY=VALUE',
   },

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { HostPath } from '../base/paths.js';
 import type { DeviceChange } from '../plan/device-change.js';
-import type { FileEdit, LaunchPlan } from '../plan/launch-plan.js';
+import type { FileEdit, LaunchPlan, LimitPlan } from '../plan/launch-plan.js';
 import { addon } from './addon.js';
 import { sealPlan } from './launch.js';
 import { describeProgramFailure } from './native-error.js';
@@ -34,6 +34,18 @@ export async function changeNetwork(
 /** Makes the devices of a running container those of a plan, in the same way. */
 export async function changeDevices(plan: LaunchPlan, change: DeviceChange, doing: string): Promise<void> {
   await runSetup(['change-devices'], plan, doing, JSON.stringify(change));
+}
+
+/**
+ * Sets limits of a running container one after the other, and has its supervisor go by the plan. Throws having perhaps
+ * done a part of it: the same again, or the way back, goes on from there.
+ */
+export async function changeLimits(
+  plan: LaunchPlan,
+  limits: readonly LimitPlan[],
+  doing: string,
+): Promise<void> {
+  await runSetup(['change-limits'], plan, doing, JSON.stringify(limits));
 }
 
 /** Has the supervisor of a running container go by this plan. */

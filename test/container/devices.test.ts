@@ -212,12 +212,12 @@ describe('a running container', () => {
   it('has all of a change or nothing, also if it is killed', async () => {
     await create('box');
     const settings = [`Resources.Device=${disk(0).path}:/dev/first`, 'Resources.DevicePolicy=closed'];
-    for (const point of ['network.kept', 'network.changed', 'network.committed']) {
+    for (const point of ['change.kept', 'change.changed', 'change.committed']) {
       const killed = await root.run(['config', 'set', 'box', ...settings], { env: { TSCT_FAULT: point } });
       expect(killed.exitCode, point).toBe(137);
       await root.ok(['config', 'set', 'box', 'Exec.Hostname=next']);
       const isTrue = readFileSync(root.layout.configFile('box'), 'utf8').includes('first');
-      expect(isTrue, point).toBe(point === 'network.committed');
+      expect(isTrue, point).toBe(point === 'change.committed');
       expect(await ls('box'), point).toBe(isTrue ? '/dev/first' : '');
     }
     expect(await tried('box', '/dev/first')).toEqual(['first,wrote']);

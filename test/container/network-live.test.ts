@@ -220,12 +220,12 @@ describe('a change that cannot be', () => {
 
 describe('a change that is killed', () => {
   const points = [
-    'network.noted',
-    'network.allotted',
-    'network.kept',
-    'network.changed',
-    'network.committed',
-    'network.ended',
+    'change.noted',
+    'change.planned',
+    'change.kept',
+    'change.changed',
+    'change.committed',
+    'change.ended',
   ];
 
   it(
@@ -240,17 +240,17 @@ describe('a change that is killed', () => {
           const kill = () => root.run(['config', 'set', 'web', ...words], { env: { TSCT_FAULT: point } });
           expect((await kill()).exitCode, point).toBe(137);
           const isTrue = config('web').includes('eth1');
-          expect(isTrue).toBe(['network.committed', 'network.ended'].includes(point));
+          expect(isTrue).toBe(['change.committed', 'change.ended'].includes(point));
           // The next command at it.
           await root.ok(['config', 'set', 'web', 'Exec.Hostname=next']);
           const now = await seenInside('web');
           expect(now === old, point).toBe(!isTrue);
-          expect(existsSync(root.layout.networkChangeFile('web'))).toBe(false);
+          expect(existsSync(root.layout.changeFile('web'))).toBe(false);
           await root.ok(['restart', '--kill', 'web']);
           expect(await seenInside('web'), point).toBe(now);
           // Killed, and then the end: by the user, and by a supervisor that dies.
           if (!isTrue) await kill();
-          if (point === 'network.changed')
+          if (point === 'change.changed')
             process.kill((await info('web')).supervisorPid as number, 'SIGKILL');
           await root.ok(['stop', '--kill', 'web']);
           await root.ok(['list']);
@@ -278,7 +278,7 @@ describe('a change that is killed', () => {
           'Network.eth1.Network=lan',
           'Network.eth0.MTUBytes=1400',
         ]);
-        await until('begun', () => existsSync(root.layout.networkChangeFile('web')));
+        await until('begun', () => existsSync(root.layout.changeFile('web')));
         await new Promise((resolve) => setTimeout(resolve, round * 4));
         for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
           try {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type LoopFilesystem, loopFilesystem } from '../support/loopfs.js';
@@ -81,6 +82,60 @@ describe('memory', () => {
     expect(exitCode, stderr).toBe(v1 ? 5 : 0);
     if (v1) expect(stderr).toMatch(/config:\d+: MemoryHigh=: control groups of version 1 have no such limit/);
   });
+});
+
+describe('huge pages', () => {
+  const controllers = (file: string) => {
+    try {
+      return readFileSync(file, 'utf8').split(/\s+/);
+    } catch {
+      return [];
+    }
+  };
+  const inV2 = ['', '/unified'].some((at) =>
+    controllers(`/sys/fs/cgroup${at}/cgroup.controllers`).includes('hugetlb'),
+  );
+  const needsHugePages: Reason =
+    inV2 && existsSync('/sys/kernel/mm/hugepages/hugepages-2048kB')
+      ? undefined
+      : 'needs huge pages of 2M and their controller in the v2 tree';
+
+  testNeeding(noRoot(), needsHugePages)(
+    'HugeTLBMax: no more huge pages than that, and more when it is raised',
+    async () => {
+      const pool = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages';
+      const had = Number(readFileSync(pool, 'utf8'));
+      const place = await mkdtemp('/tmp/tsct-huge-');
+      writeFileSync(pool, String(had + 8));
+      await execa('mount', ['-t', 'hugetlbfs', '-o', 'mode=1777,pagesize=2M', 'none', place]);
+      try {
+        await start('huge', `Files.Bind=${place}:/huge:noidmap`, 'Resources.HugeTLBMax=2M:8M');
+        const take = (mebibytes: number) =>
+          root.run(['exec', 'huge', '-T', '--', 'fallocate', '-l', `${mebibytes}M`, `/huge/${mebibytes}`]);
+        expect((await take(12)).exitCode).toBe(1);
+        await root.sh('huge', 'rm -f /huge/*');
+        const enough = await take(8);
+        expect(enough.exitCode, enough.stderr).toBe(0);
+        await root.sh('huge', 'rm -f /huge/*');
+        await root.ok(['config', 'set', 'huge', 'Resources.HugeTLBMax=2M:12M']);
+        expect((await take(12)).exitCode).toBe(0);
+      } finally {
+        await root.run(['stop', '--kill', 'huge']);
+        await execa('umount', [place]);
+        await rm(place, { recursive: true });
+        writeFileSync(pool, String(had));
+      }
+    },
+  );
+
+  testNeeding(noRoot(), inV2 ? 'needs the hugetlb controller of version 1' : undefined)(
+    'HugeTLBMax is refused where the hugetlb controller is of version 1',
+    async () => {
+      await root.ok(['create', 'huge', '--template', 'busybox']);
+      const { exitCode } = await root.run(['config', 'set', 'huge', 'Resources.HugeTLBMax=2M:8M']);
+      expect(exitCode).toBe(5);
+    },
+  );
 });
 
 it('TasksMax ends a fork bomb, and the host stays itself', async () => {
@@ -206,6 +261,8 @@ describe('what is refused, when it is set', () => {
     ['CPUQuotaPeriodSec=10ms', 5, /does nothing without CPUQuota=/],
     ['AllowedCPUs=999', 5, /the host has no CPU 999/],
     ['AllowedCPUs=1-0', 2, /not a CPU or a range/],
+    ['HugeTLBMax=3M:1G', 2, /not a size of huge pages/],
+    ['HugeTLBMax=2M', 2, /not a size of pages and a limit/],
     ['IOReadBandwidthMax=5M', 2, /not a path and a rate/],
     ['IOReadBandwidthMax=/dev/sda -5', 2, /not a path and a rate/],
   ] as const) {

@@ -1,11 +1,19 @@
-import type { ChangeResult } from '../../lifecycle/change-config.js';
+import type { ChangeResult, KeyChange } from '../../lifecycle/change-config.js';
+import { formatBytes } from './units.js';
 
 /** One line for each setting that was changed; none for a container that does not run. */
-export function renderChanges(name: string, { running, keys }: ChangeResult): string[] {
-  if (!running) return [];
-  return keys.map(({ key, state }) =>
-    state === 'applied'
-      ? `${name}: ${key} applied`
-      : `${name}: ${key} pending: it counts from its next start`,
-  );
+export function renderChanges(
+  name: string,
+  { running, keys }: ChangeResult,
+  { runtime = false }: { readonly runtime?: boolean } = {},
+): string[] {
+  return running ? keys.map((change) => `${name}: ${describe(change, runtime)}`) : [];
+}
+
+function describe({ key, state, reclaimedBytes }: KeyChange, runtime: boolean): string {
+  if (state === 'pending') return `${key} pending: it counts from its next start`;
+  const until = runtime ? ' until it stops' : '';
+  const reclaimed =
+    reclaimedBytes === undefined ? '' : `; the kernel took back ${formatBytes(reclaimedBytes)} that it used`;
+  return `${key} applied${until}${reclaimed}`;
 }

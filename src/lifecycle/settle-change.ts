@@ -1,33 +1,31 @@
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileAtomic } from '../base/atomic-file.js';
-import { sha256 } from '../base/digest.js';
 import { TsctError } from '../base/errors.js';
+import { fault } from '../base/fault.js';
 import { deviceChange } from '../plan/device-change.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
-import { changingPlan, isChangeable, networkDiffers, resolvConfEdits } from '../plan/network-change.js';
+import { limitChanges } from '../plan/limit-change.js';
+import { changingPlan, networkDiffers, resolvConfEdits } from '../plan/network-change.js';
 import { type Identity, identityText } from '../state/identity.js';
-import { changeDevices, changeNetwork, keepPlan } from '../supervisor/setup.js';
+import { changeDevices, changeLimits, changeNetwork, keepPlan } from '../supervisor/setup.js';
+import { configDigest } from './config-digest.js';
 import type { Context } from './context.js';
-import { type Compiled, keepCompiled } from './kept-plan.js';
+import { type Compiled, keepCompiled, readCompiled } from './kept-plan.js';
 import { observe } from './observe.js';
 
-/** A change of the network of a running container that has begun: what was, what is to be. */
-export interface NetworkChange {
+/** A change of a running container that has begun: what was, what is to be. */
+export interface LiveChange {
   readonly before: Compiled;
   readonly identity: Identity;
   /** What is to be; absent: nothing but the identity was touched yet. */
   readonly after?: Compiled;
-  /** Of the config's text by which the change has come true. */
-  readonly config: string;
+  /** Of the config's text by which the change has come true; absent: keeping `after` is what makes it true. */
+  readonly config?: string;
 }
 
-export async function noteNetworkChange(ctx: Context, name: string, change: NetworkChange): Promise<void> {
-  await writeFileAtomic(ctx.layout.networkChangeFile(name), JSON.stringify(change));
-}
-
-export function configDigest(text: string): string {
-  return sha256(text).toString('hex');
+export async function noteChange(ctx: Context, name: string, change: LiveChange): Promise<void> {
+  await writeFileAtomic(ctx.layout.changeFile(name), JSON.stringify(change));
 }
 
 /** How long a guest that is just rebooting may take to run again. */
@@ -35,18 +33,23 @@ const REBOOT_TIMEOUT_MS = 30_000;
 const REBOOT_POLL_MS = 50;
 
 /**
- * Finishes a change that was killed: the config tells whether it came true. What then cannot be done is a warning: the
+ * Finishes a change that was killed, or undoes it if it has not come true. What then cannot be done is a warning: the
  * container can still be stopped, which undoes what was and what was to be. The caller holds the lock.
  */
-export async function settleNetworkChange(ctx: Context, name: string): Promise<void> {
-  const change = JSON.parse(await readFile(ctx.layout.networkChangeFile(name), 'utf8')) as NetworkChange;
-  const isTrue = configDigest(await readFile(ctx.layout.configFile(name), 'utf8')) === change.config;
+export async function settleChange(ctx: Context, name: string): Promise<void> {
+  const change = JSON.parse(await readFile(ctx.layout.changeFile(name), 'utf8')) as LiveChange;
   try {
-    await (isTrue ? endNetworkChange(ctx, name, change) : undoNetworkChange(ctx, name, change));
+    await ((await isTrue(ctx, name, change)) ? endChange(ctx, name, change) : undoChange(ctx, name, change));
   } catch (error) {
     if (!(error instanceof TsctError)) throw error;
     ctx.warn(`${error.message}; restart it: tsct restart ${name}`);
   }
+}
+
+async function isTrue(ctx: Context, name: string, { config, after }: LiveChange): Promise<boolean> {
+  if (config !== undefined)
+    return configDigest(await readFile(ctx.layout.configFile(name), 'utf8')) === config;
+  return JSON.stringify(await readCompiled(ctx, name)) === JSON.stringify(after);
 }
 
 /** The plan that a run goes by while it is changed: its end undoes the network of both. */
@@ -55,51 +58,53 @@ export function planBetween(from: LaunchPlan, to: LaunchPlan, isForced: boolean)
 }
 
 /**
- * Has a running container be as one plan says that is as another one says, where they differ; devices first, which are
- * the easier to take back. On the way back a device that is gone by then is left out.
+ * Has a running container be as one plan says that is as another one says, where they differ; limits first, which are
+ * the most likely to be refused and the easiest to take back, then devices. On the way back a device that is gone by
+ * then is left out.
  * @param options.isForced looks at the network even if nothing of it differs.
  */
 export async function changeRunning(
   from: LaunchPlan,
   to: LaunchPlan,
-  options: { readonly doing: string; readonly isForced: boolean; readonly isUndo?: true },
+  options: { readonly doing: string; readonly isForced?: boolean; readonly isUndo?: true },
 ): Promise<void> {
-  const { doing, isForced, isUndo } = options;
+  const { doing, isForced = false, isUndo } = options;
   const between = planBetween(from, to, isForced);
+  const limits = limitChanges(from, to);
+  if (limits.length > 0) await changeLimits(between, limits, doing);
+  fault('change.limited');
   const devices = deviceChange(from, to, !isUndo);
   if (devices) await changeDevices(between, devices, doing);
   if (isForced || networkDiffers(from, to)) await changeNetwork(between, resolvConfEdits(from, to), doing);
 }
 
 /** What runs is as it is to be: nothing of what was is kept in mind any more. */
-export async function endNetworkChange(
+export async function endChange(
   ctx: Context,
   name: string,
-  { after }: Pick<NetworkChange, 'after'>,
+  { after }: Pick<LiveChange, 'after'>,
 ): Promise<void> {
   if (after && (await isRunning(ctx, name))) {
     await keepCompiled(ctx, name, after);
-    await keepPlan(after.plan, `change the network of ${name}`);
+    await keepPlan(after.plan, `change ${name}`);
   }
-  await rm(ctx.layout.networkChangeFile(name), { force: true });
+  await rm(ctx.layout.changeFile(name), { force: true });
 }
 
 /** Brings back what was. */
-export async function undoNetworkChange(
+export async function undoChange(
   ctx: Context,
   name: string,
-  { before, identity, after }: NetworkChange,
+  { before, identity, after }: LiveChange,
 ): Promise<void> {
   if (after && (await isRunning(ctx, name))) {
     const doing = `undo a change of ${name}`;
-    const isForced =
-      isChangeable(after.plan, before.plan) && deviceChange(after.plan, before.plan) === undefined;
-    await changeRunning(after.plan, before.plan, { doing, isForced, isUndo: true });
+    await changeRunning(after.plan, before.plan, { doing, isUndo: true });
     await keepCompiled(ctx, name, before);
     await keepPlan(before.plan, doing);
   }
   await writeFileAtomic(ctx.layout.identityFile(name), identityText(identity));
-  await rm(ctx.layout.networkChangeFile(name), { force: true });
+  await rm(ctx.layout.changeFile(name), { force: true });
 }
 
 /** A guest that reboots comes up with the plan that its supervisor has, and is changed then. */

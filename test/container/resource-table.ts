@@ -1,0 +1,65 @@
+/**
+ * What becomes of each limit of [Resources] on each kind of host. `enforced`: the test of that name in resources.test.ts
+ * runs into it; `refused`: it sees exit 5 and the reason. test/unit/plan/limits.test.ts holds it against the key table.
+ */
+export const RESOURCE_TABLE: Readonly<Record<string, ResourceRow>> = {
+  CPUWeight: {
+    value: '400',
+    ...both('CPUWeight: what two that want the same CPU get of it'),
+  },
+  CPUQuota: { value: '25%', ...both('CPUQuota: no more than that much of one') },
+  // Alone it is refused: it says how CPUQuota= is measured.
+  CPUQuotaPeriodSec: {
+    value: '20ms',
+    with: 'CPUQuota=25%',
+    ...both('CPUQuota: no more than that much of one'),
+  },
+  AllowedCPUs: {
+    value: '1',
+    ...both('AllowedCPUs: the others are not there, whatever root inside asks for'),
+  },
+  AllowedMemoryNodes: { value: '0', ...both('AllowedMemoryNodes: only those') },
+  MemoryHigh: {
+    value: '32M',
+    v1: { is: 'refused', test: 'MemoryHigh is refused where there is none, when it is set' },
+    v2: { is: 'enforced', test: 'MemoryHigh: memory is taken back above it' },
+  },
+  MemoryMax: {
+    value: '48M',
+    ...both('MemoryMax: who takes more is killed, the container goes on, the host is told how much it is'),
+  },
+  HugeTLBMax: {
+    value: '2M:8M',
+    v1: { is: 'refused', test: 'HugeTLBMax is refused where the hugetlb controller is of version 1' },
+    v2: { is: 'enforced', test: 'HugeTLBMax: no more huge pages than that, and more when it is raised' },
+  },
+  TasksMax: { value: '40', ...both('TasksMax ends a fork bomb, and the host stays itself') },
+  IOReadBandwidthMax: {
+    value: '/disk 4M',
+    ...both('IOReadBandwidthMax and IOWriteBandwidthMax: of the disk that a path lies on'),
+  },
+  IOWriteBandwidthMax: {
+    value: '/disk 2M',
+    ...both('IOReadBandwidthMax and IOWriteBandwidthMax: of the disk that a path lies on'),
+  },
+  IOReadIOPSMax: { value: '/disk 100', ...both('IOReadIOPSMax and IOWriteIOPSMax') },
+  IOWriteIOPSMax: { value: '/disk 50', ...both('IOReadIOPSMax and IOWriteIOPSMax') },
+};
+
+export interface ResourceRow {
+  /** A value that the test sets. */
+  readonly value: string;
+  /** Another setting that it needs. */
+  readonly with?: string;
+  readonly v1: Outcome;
+  readonly v2: Outcome;
+}
+
+export interface Outcome {
+  readonly is: 'enforced' | 'refused';
+  readonly test: string;
+}
+
+function both(test: string): { readonly v1: Outcome; readonly v2: Outcome } {
+  return { v1: { is: 'enforced', test }, v2: { is: 'enforced', test } };
+}

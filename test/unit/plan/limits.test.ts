@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { DEVICE_KEYS } from '../../../src/definition/device-keys.js';
+import { parseDefinition } from '../../../src/definition/parse.js';
+import { RESOURCE_KEYS } from '../../../src/definition/resource-keys.js';
+import type { HostFacts } from '../../../src/host/facts.js';
+import { buildPlan } from '../../../src/plan/build-plan.js';
+import { limitChanges, withLimits } from '../../../src/plan/limit-change.js';
+import { buildLimits } from '../../../src/plan/limits.js';
+import { RESOURCE_TABLE } from '../../container/resource-table.js';
+import { MODERN_FACTS, SAMPLE_FACTS, sampleInput } from './sample-input.js';
+
+const CONTROLLERS = ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'];
+const v1Controllers = CONTROLLERS.map((name) => (name === 'io' ? 'blkio' : name));
+const HOSTS: Readonly<Record<'v1' | 'v2', HostFacts>> = {
+  v1: {
+    ...SAMPLE_FACTS,
+    cgroup: {
+      ...SAMPLE_FACTS.cgroup,
+      v1: v1Controllers.map((name) => ({ mount: `/sys/fs/cgroup/${name}`, controllers: [name] })),
+    },
+  },
+  v2: { ...MODERN_FACTS, cgroup: { ...MODERN_FACTS.cgroup, unifiedControllers: CONTROLLERS } },
+};
+
+const limitsOf = (host: 'v1' | 'v2', ...settings: string[]) =>
+  buildLimits(
+    parseDefinition([{ file: 'config', text: ['[Resources]', ...settings].join('\n') }]),
+    HOSTS[host],
+  );
+
+const tests = readFileSync(new URL('../../container/resources.test.ts', import.meta.url), 'utf8');
+
+test('every limit has a row in the table of what becomes of it, and no other has', () => {
+  // What happens at MemoryMax= is no limit, and no change at once: oom.test.ts has it.
+  const keys = Object.entries(RESOURCE_KEYS).flatMap(([key, { live }]) =>
+    live && !Object.hasOwn(DEVICE_KEYS, key) ? key : [],
+  );
+  expect(Object.keys(RESOURCE_TABLE).sort()).toEqual(keys.sort());
+});
+
+describe.each(['v1', 'v2'] as const)('on a host of %s', (host) => {
+  test.each(Object.entries(RESOURCE_TABLE))('%s', (key, row) => {
+    const settings = [...(row.with === undefined ? [] : [row.with]), `${key}=${row.value}`];
+    const { is, test: name } = row[host];
+    expect(tests, 'a test of that name').toContain(`'${name}'`);
+    if (is === 'refused') return expect(() => limitsOf(host, ...settings)).toThrow(`${key}=:`);
+    expect(limitsOf(host, ...settings)).not.toEqual([]);
+    // What is unset while it runs goes back to what a new group has.
+    const plan = buildPlan(sampleInput(''));
+    const limited = withLimits(plan, limitsOf(host, ...settings));
+    const back = limitChanges(limited, plan);
+    expect(new Set(back.map(({ file }) => file))).toEqual(
+      new Set([
+        ...(key === 'CPUWeight' ? ['cpu.idle'] : []),
+        ...(limited.tsct.cgroup.limits ?? []).map(({ file }) => file),
+      ]),
+    );
+    expect(back.every(({ reset }) => reset)).toBe(true);
+  });
+});
+
+test('one that was idle takes a weight only when it is so no more', () => {
+  const plan = buildPlan(sampleInput(''));
+  const idle = withLimits(plan, limitsOf('v2', 'CPUWeight=idle'));
+  const heavy = withLimits(plan, limitsOf('v2', 'CPUWeight=300'));
+  const written = (from: typeof plan, to: typeof plan) =>
+    limitChanges(from, to).map(({ file, value }) => `${file}=${value}`);
+  expect(written(idle, heavy)).toEqual(['cpu.idle=0', 'cpu.idle=0', 'cpu.weight=300']);
+  expect(written(heavy, idle)).toEqual(['cpu.idle=0', 'cpu.weight=100', 'cpu.idle=1']);
+});
+
+test('of two paths on what may be one disk the one that stays is written again', () => {
+  const plan = buildPlan(sampleInput(''));
+  const two = withLimits(plan, limitsOf('v1', 'IOReadIOPSMax=/a 5', 'IOReadIOPSMax=/b 6', 'TasksMax=9'));
+  const one = withLimits(plan, limitsOf('v1', 'IOReadIOPSMax=/b 6', 'TasksMax=9'));
+  expect(limitChanges(two, one).map(({ device, value }) => `${device} ${value}`)).toEqual(['/a 0', '/b 6']);
+});
