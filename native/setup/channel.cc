@@ -47,8 +47,13 @@ void Channel::pair(Channel& a, Channel& b) {
 
 void Channel::send(Step step, uint32_t index, int fd) const {
   Header header{step, index};
-  check(send_message(fd_.get(), &header, sizeof header, &fd, fd >= 0 ? 1 : 0), "tell the other stage",
-        "sendmsg");
+  if (send_message(fd_.get(), &header, sizeof header, &fd, fd >= 0 ? 1 : 0) >= 0) return;
+  int err = errno;
+  // It has ended: its last words, which `receive` throws, say why.
+  while (err == EPIPE && !receive().end) {
+  }
+  errno = err;
+  fail("tell the other stage", "sendmsg");
 }
 
 void Channel::send_error(const SysError& error) const {

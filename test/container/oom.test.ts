@@ -1,4 +1,3 @@
-import { existsSync, writeFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -44,19 +43,6 @@ async function held(name: string): Promise<void> {
   await root.ok(['wait', name, '--for', 'frozen', '--timeout', '60']);
 }
 
-/** As somebody who does not know of tsct would. */
-function raiseFromOutside(name: string, bytes: number): void {
-  const group = `tsct/${root.layout.key(name)}`;
-  const v1 = `/sys/fs/cgroup/memory/${group}/memory.limit_in_bytes`;
-  if (existsSync(v1)) {
-    writeFileSync(v1, String(bytes));
-    return;
-  }
-  const unit = `/sys/fs/cgroup/tsct.slice/tsct-${root.layout.key(name)}.service/payload`;
-  writeFileSync(`${unit}/memory.max`, String(bytes * 1.1));
-  writeFileSync(`${unit}/memory.high`, String(bytes));
-}
-
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp('/var/tmp/tsct-oom-');
@@ -85,8 +71,7 @@ describe('OOMPolicy=freeze', () => {
     expect(thawed.stderr).toContain('it is held at its memory limit');
     expect((await seen('held')).state).toBe('frozen');
 
-    raiseFromOutside('held', 400 * MIB);
-    await root.ok(['thaw', 'held']);
+    await root.ok(['config', 'set', 'held', 'Resources.MemoryMax=400M']);
     await until(
       'the end of what was held',
       async () => (await root.sh('held', 'ls /finished 2>/dev/null || :')) !== '',
