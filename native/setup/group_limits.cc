@@ -90,6 +90,13 @@ void take_back_memory(const GroupLimit& limit, const std::string& group) {
   if (used > wanted) refuse(kStep, group + "/memory.max", in_use(used), EBUSY);
 }
 
+// A cpuset with processes takes no empty list on every kernel (6.1 does not): what the group above has now.
+void follow_parent(const GroupLimit& limit, const std::string& group) {
+  std::string parent = group.substr(0, group.rfind('/'));
+  write_file(AT_FDCWD, group + "/" + limit.file,
+             read_file(AT_FDCWD, parent + "/" + limit.file + ".effective", kStep), kStep);
+}
+
 void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
   if (e.err == EBUSY && limit.file == "memory.limit_in_bytes")
     e.detail = in_use(number_in(group + "/memory.usage_in_bytes"));
@@ -104,6 +111,7 @@ void set_limit(const GroupLimit& limit, const std::string& group) {
     write_file(AT_FDCWD, group + "/" + limit.file, text_of(limit, group), kStep);
   } catch (SysError& e) {
     if (limit.reset && (e.err == ENOENT || e.err == ENODEV)) return;
+    if (e.err == ENOSPC && limit.value.empty()) return follow_parent(limit, group);
     explain(e, limit, group);
     throw;
   }
