@@ -1,9 +1,9 @@
 import { loadTexts } from '../definition/load.js';
 import { parseDefinition } from '../definition/parse.js';
-import type { Amount } from '../definition/resource-values.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
 import { probeHost } from '../host/probe-host.js';
+import { countOf } from '../plan/limit-values.js';
 import type { Context } from './context.js';
 
 /** One key of [Resources], of all containers together, beside what the host has. */
@@ -37,10 +37,14 @@ const ROWS: readonly Row[] = [
   {
     key: 'MemoryMax',
     host: ({ memoryBytes }) => memoryBytes,
-    of: ({ memoryMax }, host) => countOf(memoryMax, host),
+    of: ({ memoryMax = 'infinity' }, host) => countOf(memoryMax, host),
   },
   { key: 'CPUQuota', host: ({ cpus }) => cpus, of: ({ cpuQuota }) => cpuQuota ?? Number.POSITIVE_INFINITY },
-  { key: 'TasksMax', host: ({ tasksMax }) => tasksMax, of: ({ tasksMax }, host) => countOf(tasksMax, host) },
+  {
+    key: 'TasksMax',
+    host: ({ tasksMax }) => tasksMax,
+    of: ({ tasksMax = 'infinity' }, host) => countOf(tasksMax, host),
+  },
 ];
 
 /**
@@ -66,10 +70,4 @@ export async function capacity(ctx: Context): Promise<CapacityReport> {
     return { key, sum, host, unlimited, isOvercommitted: sum > host };
   });
   return { ok: lines.every(({ isOvercommitted }) => !isOvercommitted), containers: all.length, lines };
-}
-
-/** @param of what the host has. */
-function countOf(amount: Amount | undefined, of: number): number {
-  if (amount === undefined || amount === 'infinity') return Number.POSITIVE_INFINITY;
-  return 'count' in amount ? amount.count : amount.fraction * of;
 }
