@@ -15,6 +15,7 @@ import {
   parseEnvironment,
   parseHostname,
   parseInteger,
+  parseMachineId,
   parsePath,
   parseSignal,
   parseSyscallFilter,
@@ -41,6 +42,10 @@ export const EXEC_KEYS = {
   Hostname: one('hostname', parseHostname, {
     syntax: 'NAME',
     help: "Host name; also written to the container's /etc/hostname. Not set: the container's name, which its /etc/hostname may override.",
+  }),
+  MachineID: one('machineId', parseMachineId, {
+    syntax: 'ID',
+    help: "Its machine-id (machine-id(5)), 32 hexadecimal digits or a UUID: written to the container's /etc/machine-id at each start. Not set: one of its own, made with the container. A clone has the same config: give it another.",
   }),
   Timezone: oneOr('timezone', parseChoice('auto', 'off', 'symlink', 'bind', 'delete'), 'auto', {
     syntax: 'auto|off|symlink|bind|delete',

@@ -63,6 +63,14 @@ export function parseHostname(text: string): string {
   return text;
 }
 
+/** sd_id128_from_string(3): 32 hex digits, or a UUID with its dashes; all zeros is none. @returns 32 lower-case digits. */
+export function parseMachineId(text: string): string {
+  const isUuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text);
+  const id = (isUuid ? text.replaceAll('-', '') : text).toLowerCase();
+  if (!/^(?!0{32})[\da-f]{32}$/.test(id)) throw badValue(`"${text}" is no machine-id: 32 hexadecimal digits`);
+  return id;
+}
+
 /**
  * Splits as systemd.syntax(7) and shells do: blanks separate, quotes keep, backslash escapes.
  * @throws TSCT_BAD_VALUE for a quote that is not closed.

@@ -73,9 +73,15 @@ function hostname({ definition }: PlanInput): Integration {
   return { files: [{ op: 'write', path: '/etc/hostname', content, mode: 0o644 }], binds: [] };
 }
 
+function machineId({ definition }: PlanInput): Integration {
+  if (definition.exec.machineId === undefined) return NOTHING;
+  const content = `${definition.exec.machineId}\n`;
+  return { files: [{ op: 'write', path: '/etc/machine-id', content, mode: 0o444 }], binds: [] };
+}
+
 /** How the host's settings reach the container: edits of its files, and binds over them. */
 export function integrate(input: PlanInput): Integration {
-  const parts = [hostname(input), timezone(input), resolvConf(input)];
+  const parts = [hostname(input), machineId(input), timezone(input), resolvConf(input)];
   return { files: parts.flatMap((part) => part.files), binds: parts.flatMap((part) => part.binds) };
 }
 

@@ -18,6 +18,9 @@ const DEFAULT_CAPABILITIES: readonly string[] = (
   .split(' ')
   .map((name) => `CAP_${name}`);
 
+/** A machine-id's digits, as a UUID has them. */
+const UUID_PARTS = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/;
+
 /** The set that init starts with, sorted; DropCapability= wins. */
 export function buildCapabilities(exec: ContainerDefinition['exec']): readonly string[] {
   const dropped = new Set(exec.dropCapabilities);
@@ -46,7 +49,7 @@ function buildEnvironment(
     LOGNAME: 'root',
     TERM: 'xterm-256color',
     container: CONTAINER_KIND,
-    container_uuid: identity.uuid,
+    container_uuid: definition.exec.machineId?.replace(UUID_PARTS, '$1-$2-$3-$4-$5') ?? identity.uuid,
   };
   if (definition.exec.notifyReady) env['NOTIFY_SOCKET'] = '/run/host/notify';
   if (hasCredentials) env['CREDENTIALS_DIRECTORY'] = '/run/host/credentials';

@@ -136,9 +136,10 @@ async function open(socketPath: HostPath): Promise<Socket | 'absent' | 'dead'> {
     });
     return socket;
   } catch (error) {
-    // unix(7): ECONNREFUSED is a socket file that nobody listens on any more.
+    // unix(7): ECONNREFUSED is a socket file that nobody listens on any more; ECONNRESET is one whose listener went
+    // before it took the connection.
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return 'absent';
-    if (isErrno(error, 'ECONNREFUSED')) return 'dead';
+    if (isErrno(error, 'ECONNREFUSED', 'ECONNRESET')) return 'dead';
     throw error;
   }
 }

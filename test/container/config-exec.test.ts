@@ -21,6 +21,14 @@ describe('[Exec] keys as PID 1 sees them', () => {
     expect(said).toMatch(/^1 1\|two words\n\/bin\/sh\|-c\|.*\|named\.example\nnamed\.example\n/);
   });
 
+  it('MachineID=: a UUID or its digits', async () => {
+    const uuid = '01234567-89AB-cdef-0123-456789abcdef';
+    const script = 'cat /etc/machine-id\necho $container_uuid';
+    expect(await look(`MachineID=${uuid}`, script)).toBe(
+      `0123456789abcdef0123456789abcdef\n${uuid.toLowerCase()}\n`,
+    );
+  });
+
   it('the environment is fresh, and nothing of the host is in it', async () => {
     process.env['TSCT_TEST_LEAK'] = 'leaked';
     const names = (await look('', 'env')).split('\n').map((line) => line.split('=')[0]);

@@ -63,9 +63,10 @@ function describe(path: string, stat: ReturnType<typeof lstatSync>): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
-/** What differs, a line each. The plan of the last start is no part of a container: it is written before each. */
+/** What differs, a line each. What is kept of the last start is no part of a container: it is written before each. */
 export function changes(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
-  const kept = (path: string) => !/(^|\/)(\.plan\.json|last-exit\.json|console\.log)$/.test(path);
+  const kept = (path: string) =>
+    !/(^|\/)(\.plan\.json|\.interfaces\.json|last-exit\.json|console\.log)$/.test(path);
   const came = [...after.keys()].filter((path) => !before.has(path)).map((path) => `came: ${path}`);
   const went = [...before.keys()].filter((path) => !after.has(path)).map((path) => `went: ${path}`);
   const other = [...after]
