@@ -50,7 +50,7 @@ void Channel::send(Step step, uint32_t index, int fd) const {
   if (send_message(fd_.get(), &header, sizeof header, &fd, fd >= 0 ? 1 : 0) >= 0) return;
   int err = errno;
   // It has ended: its last words, which `receive` throws, say why.
-  while (err == EPIPE && !receive().end) {
+  while ((err == EPIPE || err == ECONNRESET) && !receive().end) {
   }
   errno = err;
   fail("tell the other stage", "sendmsg");
