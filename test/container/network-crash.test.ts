@@ -106,10 +106,10 @@ describe('what is in the way', () => {
   it('an end that could not undo everything is finished by the next command', async () => {
     await create('web', '--start');
     const held = join(runDir(), 'ports.d');
-    await execa('mount', ['--bind', '/mnt', held]);
+    await execa('mount', ['-t', 'tmpfs', 'tsct-test', held]);
     try {
       await root.ok(['stop', 'web', '--kill']);
-      expect(linkIsThere(bridge())).toBe(true);
+      expect(existsSync(held)).toBe(true);
     } finally {
       await execa('umount', [held]);
     }
