@@ -81,7 +81,6 @@ void forget_run(Supervisor& s) {
   s.frozen = false;
   s.ask = Ask::kNone;
   s.order_failed = false;
-  forget_memory(s);
 }
 
 [[noreturn]] void finish(Supervisor& s) {
@@ -213,6 +212,7 @@ void begin_teardown(Supervisor& s) {
   s.tearing_down = true;
   set_state(s, State::kStopping);
   forget_ports(s);
+  forget_memory(s);  // a group that goes tells, too, and is no want of memory
   // Else once that has ended: a tsct-ports that it starts has to be found.
   if (s.ports_setup_pid == 0) s.setup_pid = spawn_setup(s, "teardown", -1);
 }

@@ -9,7 +9,7 @@ import { publicState, type State } from './observe.js';
 /** Something that happened to a container. */
 export type MonitorEvent = { readonly name: string /** CLOCK_REALTIME. */; readonly atMs: number } & (
   | { readonly event: 'state'; readonly state: State }
-  | Exclude<Event, { readonly event: 'state' }>
+  | Exclude<Event, { readonly event: 'state' | 'stopped' }>
 );
 
 /** A container that does not run has nobody who could tell of its start: looked for at this pace. */
@@ -73,5 +73,6 @@ async function follow(
       tell({ name, atMs: Date.now(), ...item });
     }
   }
-  if (!ctx.signal.aborted) state('stopped');
+  // Nothing was heard of a supervisor that is dead already: its socket stays until somebody cleans up.
+  if (last !== '' && !ctx.signal.aborted) state('stopped');
 }

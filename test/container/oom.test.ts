@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { noRoot, testNeeding } from '../support/requires.js';
-import { until, useRoot } from '../support/temp-root.js';
+import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 import { spawnTsct } from '../support/tsct.js';
 
 // [Resources] OOMPolicy=, on hosts of control groups v1 (held by the kernel) and v2 (held by memory.high).
@@ -141,6 +142,37 @@ it('OOMPolicy=raise: the limit grows, and where it ends the kernel kills; monito
   ]);
   expect(await seen('grows')).toMatchObject({ state: 'running' });
   expect(await root.sh('grows', 'ls /finished 2>/dev/null || echo killed')).toBe('killed');
+});
+
+it('an end tells nobody of a want of memory', async () => {
+  const hook = join(dir, 'ends');
+  await writeFile(hook, `#!/bin/sh\ntouch ${dir}/ended\n`);
+  await chmod(hook, 0o755);
+  // With a network there is time between the end of the groups, which v1 tells too, and that of the supervisor.
+  const words = ['Resources.MemoryMax=30M', `Resources.OOMHook=${hook}`].flatMap((one) => ['--set', one]);
+  await root.ok(['create', 'ends', '--template', 'busybox', ...words]);
+  for (let run = 0; run < 3; run++) {
+    await root.ok(['start', 'ends']);
+    await root.ok(['stop', 'ends', '--kill']);
+  }
+  expect(existsSync(`${dir}/ended`)).toBe(false);
+});
+
+it('monitor tells once that a supervisor is gone', async () => {
+  await root.ok(['create', 'lost', '--template', 'busybox', '--set', 'Network.Private=yes', '--start']);
+  const { supervisorPid } = (await root.ok(['info', 'lost', '--json'])).json<{ supervisorPid: number }>();
+  const monitor = spawnTsct(['monitor', 'lost'], { root: root.path });
+  let said = '';
+  monitor.stdout?.on('data', (data) => {
+    said += data;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1000 * SLOWNESS));
+  process.kill(supervisorPid, 'SIGKILL');
+  await until('it is told', async () => said.includes('stopped'));
+  await new Promise((resolve) => setTimeout(resolve, 500 * SLOWNESS));
+  monitor.kill('SIGINT');
+  await monitor.catch(() => {});
+  expect(said.match(/lost stopped/g)).toHaveLength(1);
 });
 
 it('what does nothing is refused', async () => {

@@ -22,7 +22,6 @@ function what(event: MonitorEvent): string {
     case 'ready':
       return `ready, by ${event.by}`;
     case 'exited':
-    case 'stopped':
       return describeExit(event.exit);
     case 'failed':
       return 'start failed';
