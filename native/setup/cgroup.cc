@@ -216,13 +216,11 @@ std::vector<UniqueFd> Cgroups::create_v1() const {
 void Cgroups::change_device_policy() const {
   if (plan_.cgroup.driver != Driver::kHybrid)
     return attach_device_policy(open_payload().get(), plan_.device_rules);
-  for (size_t i = 0; i < v1_.size(); i++) {
-    const auto& controllers = plan_.cgroup.v1[i].controllers;
-    if (std::find(controllers.begin(), controllers.end(), "devices") == controllers.end()) continue;
-    UniqueFd dir(
-        check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
-    tsct::change_device_policy(dir.get(), plan_.device_rules);
-  }
+  std::string group = v1_of("devices");
+  if (group.empty()) return;
+  UniqueFd dir(
+      check(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", group));
+  tsct::change_device_policy(dir.get(), plan_.device_rules);
 }
 
 // Only what /sys/kernel/cgroup/delegate lists: never a limit (systemd's CGROUP_DELEGATION says the same).
@@ -237,12 +235,12 @@ void Cgroups::hand_over_payload() const {
   }
 }
 
-std::string Cgroups::memory() const {
+std::string Cgroups::v1_of(const std::string& controller) const {
   for (size_t i = 0; i < v1_.size(); i++) {
     const auto& controllers = plan_.cgroup.v1[i].controllers;
-    if (std::find(controllers.begin(), controllers.end(), "memory") != controllers.end()) return v1_[i];
+    if (std::find(controllers.begin(), controllers.end(), controller) != controllers.end()) return v1_[i];
   }
-  return payload();
+  return "";
 }
 
 UniqueFd Cgroups::open_payload() const {

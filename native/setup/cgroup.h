@@ -42,8 +42,8 @@ class Cgroups {
   std::string payload() const { return base_ + "/payload"; }
   std::string supervisor() const { return base_ + "/supervisor"; }
   const std::vector<std::string>& v1() const { return v1_; }
-  // That which counts the memory of the guest, where a controller does.
-  std::string memory() const;
+  // That of one controller; empty where it is v2's, or nobody's.
+  std::string v1_of(const std::string& controller) const;
 
  private:
   void enable(const std::vector<GroupLimit>& limits) const;

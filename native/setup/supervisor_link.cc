@@ -49,8 +49,9 @@ void SupervisorLink::settings(const LaunchPlan& plan, const Cgroups& cgroups,
   put("restart_delay_ms", std::to_string(plan.restart.delay_ms));
   put("restart_burst", std::to_string(plan.restart.limit_burst));
   put("restart_interval_ms", std::to_string(plan.restart.limit_interval_ms));
-  put("memory_group", cgroups.memory());
-  put("memory_v1", cgroups.memory() == cgroups.payload() ? "0" : "1");
+  std::string memory = cgroups.v1_of("memory");
+  put("memory_group", memory.empty() ? cgroups.payload() : memory);
+  put("memory_v1", memory.empty() ? "0" : "1");
   put("oom_policy", plan.oom.policy);
   put("oom_hook", plan.oom.hook);
   put("oom_raise_percent", std::to_string(plan.oom.raise_percent));

@@ -17,16 +17,6 @@ namespace {
 
 constexpr int64_t kFreezeTimeoutMs = 5000;
 
-int write_cgroup(const char* dir, const char* file, const char* value) {
-  Path path;
-  path.add(dir).add('/').add(file);
-  int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  int result = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-  close(fd);
-  return result;
-}
-
 bool frozen_now(int events_fd) {
   char text[256];
   ssize_t n = pread(events_fd, text, sizeof text - 1, 0);
@@ -56,6 +46,16 @@ int wait_frozen(const char* dir, bool wanted) {
 }
 
 }  // namespace
+
+int write_cgroup(const char* dir, const char* file, const char* value) {
+  Path path;
+  path.add(dir).add('/').add(file);
+  int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int result = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+  close(fd);
+  return result;
+}
 
 int freeze_payload(Supervisor& s, bool freeze, bool wait) {
   const char* dir = s.setting("payload");

@@ -38,10 +38,10 @@ bool holds(const Supervisor& s) {
   return policy_is(s, "freeze") || policy_is(s, "raise");
 }
 
-int open_file(const Supervisor& s, const char* file, int flags) {
+int open_file(const Supervisor& s, const char* file) {
   Path path;
   path.add(s.setting("memory_group")).add('/').add(file);
-  return open(path.c_str(), flags | O_CLOEXEC);
+  return open(path.c_str(), O_RDONLY | O_CLOEXEC);
 }
 
 size_t read_whole(int fd, char* text, size_t size) {
@@ -62,7 +62,7 @@ int64_t number_of(const char* text, const char* word) {
 
 // -1: no limit, or no such file.
 int64_t amount(const Supervisor& s, const char* file) {
-  int fd = open_file(s, file, O_RDONLY);
+  int fd = open_file(s, file);
   if (fd < 0) return -1;
   char text[64];
   bool some = read_whole(fd, text, sizeof text) > 0 && text[0] >= '0' && text[0] <= '9';
@@ -76,10 +76,7 @@ bool write_amount(const Supervisor& s, const char* file, int64_t value) {
     text.add("max");
   else
     text.number(value);
-  int fd = open_file(s, file, O_WRONLY);
-  bool done = fd >= 0 && write(fd, text.c_str(), text.size()) > 0;
-  if (fd >= 0) close(fd);
-  return done;
+  return write_cgroup(s.setting("memory_group"), file, text.c_str()) == 0;
 }
 
 int64_t usage_of(const Supervisor& s) {
@@ -92,7 +89,7 @@ const char* limit_file(const Supervisor& s) {
 
 // What the kernel could take back at once: without swap that is page cache. tmpfs is not in these lists.
 int64_t reclaimable(const Supervisor& s) {
-  int fd = open_file(s, "memory.stat", O_RDONLY);
+  int fd = open_file(s, "memory.stat");
   if (fd < 0) return 0;
   char text[4096];
   read_whole(fd, text, sizeof text);
@@ -237,18 +234,16 @@ void hit_limit(Supervisor& s) {
 }
 
 bool watch_v1(Supervisor& s) {
-  s.oom_control = open_file(s, "memory.oom_control", O_RDWR);
+  s.oom_control = open_file(s, "memory.oom_control");
   s.oom = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  int control = open_file(s, "cgroup.event_control", O_WRONLY);
   Text<32> words;
   words.number(s.oom).add(' ').number(s.oom_control);
-  bool done = control >= 0 && write(control, words.c_str(), words.size()) > 0;
-  if (control >= 0) close(control);
-  return done && (!holds(s) || write(s.oom_control, "1", 1) == 1);
+  bool done = write_cgroup(s.setting("memory_group"), "cgroup.event_control", words.c_str()) == 0;
+  return done && (!holds(s) || write_amount(s, "memory.oom_control", 1));
 }
 
 bool watch_v2(Supervisor& s) {
-  s.oom = open_file(s, "memory.events.local", O_RDONLY);
+  s.oom = open_file(s, "memory.events.local");
   return s.oom >= 0 || !holds(s);  // without the controller there is no limit either
 }
 

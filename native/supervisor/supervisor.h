@@ -153,6 +153,7 @@ bool console_has_getty(const Supervisor& s);
 bool ask_init(Supervisor& s, bool* hopeless);
 
 // cgroup.cc; each returns 0 or -errno
+int write_cgroup(const char* dir, const char* file, const char* value);
 // Waits for the kernel's word, unless tasks that sleep in the kernel would keep it from that.
 int freeze_payload(Supervisor& s, bool freeze, bool wait = true);
 int kill_payload(Supervisor& s);
