@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
@@ -21,16 +20,7 @@ async function start(name: string, ...settings: string[]): Promise<void> {
 }
 
 /** What limits there are, by file. */
-/** A cpuset that has nothing of its own is the same as one that says what the group above has: it is left out. */
-const limits = async (name: string) => {
-  const files = Object.entries(groupFiles((await info(name)).pid as number));
-  return Object.fromEntries(files.filter(([path, text]) => !isParents(path, text)));
-};
-const isParents = (path: string, text: string) =>
-  /\/cpuset\.(cpus|mems)$/.test(path) && existsSync(`${path}.effective`)
-    ? text === '' ||
-      text === readFileSync(join(dirname(dirname(path)), `${basename(path)}.effective`), 'utf8').trim()
-    : false;
+const limits = async (name: string) => groupFiles((await info(name)).pid as number);
 
 /** @returns whether so many processes can be had at once. */
 async function canFork(name: string, count: number): Promise<boolean> {

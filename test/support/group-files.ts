@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const LIMITS =
@@ -13,9 +13,16 @@ export function groupFiles(pid: number): Record<string, string> {
     groupsOf(pid).flatMap((group) =>
       readdirSync(group)
         .filter((file) => LIMITS.test(file) && !/effective|max_usage|memsw|kmem|rsvd/.test(file))
-        .map((file) => [join(group, file), read(join(group, file))]),
+        .map((file) => [join(group, file), valueOf(group, file)]),
     ),
   );
+}
+
+/** A cpuset of v2 that says what the group above has is the same as one that says nothing. */
+function valueOf(group: string, file: string): string {
+  const text = read(join(group, file));
+  const above = join(dirname(group), `${file}.effective`);
+  return file.startsWith('cpuset.') && existsSync(above) && text === read(above) ? '' : text;
 }
 
 /** The guest may have put its init deeper than `payload`. */
