@@ -13,13 +13,13 @@ export function groupFiles(pid: number): Record<string, string> {
     groupsOf(pid).flatMap((group) =>
       readdirSync(group)
         .filter((file) => LIMITS.test(file) && !/effective|max_usage|memsw|kmem|rsvd/.test(file))
-        .map((file) => [join(group, file), valueOf(group, file)]),
+        .map((file) => [join(group, file), contentOf(group, file)]),
     ),
   );
 }
 
 /** A cpuset of v2 that says what the group above has is the same as one that says nothing. */
-function valueOf(group: string, file: string): string {
+function contentOf(group: string, file: string): string {
   const text = read(join(group, file));
   const above = join(dirname(group), `${file}.effective`);
   return file.startsWith('cpuset.') && existsSync(above) && text === read(above) ? '' : text;

@@ -12,8 +12,10 @@ export class Screen {
   /** @param env lines `NAME=VALUE`. @param words of tsct. */
   static async open(columns: number, env: readonly string[], words: readonly string[]): Promise<Screen> {
     const screen = new Screen();
-    const tsct = ['env', ...env, process.execPath, BUILT_CLI, ...words].join(' ');
-    const line = `stty -g > ${screen.#file('before')}; ${tsct}; echo code=$?; stty -g > ${screen.#file('after')}; exec sleep 1000`;
+    // What tells a program about colour is the terminal's and the test's to say, not the machine's that runs it.
+    const unset = ['CI', 'NO_COLOR', 'FORCE_COLOR', 'COLORTERM'].flatMap((name) => ['-u', name]);
+    const tsct = ['env', ...unset, ...env, process.execPath, BUILT_CLI, ...words].join(' ');
+    const line = `stty -g > ${screen.#file('before')}; ${tsct}; code=$?; stty -g > ${screen.#file('after')}; echo code=$code; exec sleep 1000`;
     const size = ['-x', String(columns), '-y', '20'];
     await screen.#tmux('-f', '/dev/null', '-u', 'new-session', '-d', ...size, line);
     return screen;
