@@ -124,12 +124,8 @@ function judged(way: Direction, { link, gateways }: Fenced, rules: readonly Fire
 /** One for each address that is meant. */
 function matches({ direction, peer, protocol, ports }: FirewallRule, gateways: readonly Cidr[]): string[] {
   const what = (version?: 4 | 6) => {
-    if (protocol === 'icmp') {
-      const types = { 4: 'icmp', 6: 'ipv6-icmp', all: '{ icmp, ipv6-icmp }' };
-      return `meta l4proto ${types[version ?? 'all']}`;
-    }
     if (protocol === undefined) return '';
-    if (ports === undefined) return `meta l4proto ${protocol}`;
+    if (ports === undefined) return `meta l4proto ${protocolNumbers(protocol, version)}`;
     return `${protocol} dport ${ports.first}-${ports.last}`;
   };
   if (peer === 'any') return [what()];
@@ -138,4 +134,11 @@ function matches({ direction, peer, protocol, ports }: FirewallRule, gateways: r
   return peers.map((one) =>
     `${one.version === 4 ? 'ip' : 'ip6'} ${end} ${peer === 'gateway' ? one.text : formatCidr(one)} ${what(one.version)}`.trim(),
   );
+}
+
+/** By number: the names are those of /etc/protocols, which a small host does not have. */
+function protocolNumbers(protocol: NonNullable<FirewallRule['protocol']>, version?: 4 | 6): string {
+  if (protocol === 'tcp') return '6';
+  if (protocol === 'udp') return '17';
+  return { 4: '1', 6: '58', all: '{ 1, 58 }' }[version ?? 'all'];
 }

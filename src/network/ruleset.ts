@@ -39,31 +39,32 @@ function bridgeTable({ mac }: RuledNetwork): string {
     iifname @isolated ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 ether daddr != ${mac} counter drop
   }
   set isolated_mac { type ether_addr; }
+  # Whatever is honest returns, to be judged on; an accept would end all that arriving has to say.
   chain sent {
     iifname . ether saddr != @own_mac counter drop
-    ether type ip jump sent4
-    ether type arp jump sent_arp
-    ether type ip6 jump sent6
+    ether type ip goto sent4
+    ether type arp goto sent_arp
+    ether type ip6 goto sent6
     counter drop
   }
   chain sent4 {
     udp sport 67 counter drop
-    iifname . ip saddr @own4 accept
-    ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept
+    iifname . ip saddr @own4 return
+    ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 return
     counter drop
   }
   chain sent_arp {
     iifname . arp saddr ether != @own_mac counter drop
-    iifname . arp saddr ip @own4 accept
-    arp operation request arp saddr ip 0.0.0.0 accept
+    iifname . arp saddr ip @own4 return
+    arp operation request arp saddr ip 0.0.0.0 return
     counter drop
   }
   chain sent6 {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop
     udp sport 547 counter drop
     icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @target6 counter drop
-    iifname . ip6 saddr @own6 accept
-    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept
+    iifname . ip6 saddr @own6 return
+    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } return
     counter drop
   }
   # What is bridged, from port to port.

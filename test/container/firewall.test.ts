@@ -49,6 +49,12 @@ async function takeOut(set: string, key: string): Promise<void> {
   await execa('nft', [`delete element ${family} tsct-${bridge} ${name} { ${key} }`]);
 }
 
+/** Gives one the hardware address of the other. */
+async function tell(to: Guest, about: Guest): Promise<void> {
+  for (const address of [about.ipv4, about.ipv6])
+    await to.net('ip', 'neigh', 'replace', address, 'lladdr', about.mac, 'dev', 'eth0', 'nud', 'permanent');
+}
+
 const macOf = (link: string) => readFileSync(`/sys/class/net/${link}/address`, 'utf8').trim();
 
 /** Plays the Internet; it is 198.18.179.2. */
@@ -77,6 +83,11 @@ for (const calls of ['0', '1'] as const) {
           await withServers([lone.net, peer.net], { tcp: [80], udp: [] }, async () => {
             const refused = await direct();
             expect(refused).toEqual(same(refused, false));
+            // Nor when root in both has no need to ask for the other's hardware address.
+            await tell(lone, peer);
+            await tell(peer, lone);
+            const told = await direct();
+            expect(told).toEqual(same(told, false));
             const open = await together({
               out: ping(lone.net, '198.18.179.2'),
               'out, IPv6': ping(lone.net, '2001:db8:79::2'),
