@@ -17,9 +17,14 @@ export interface Usage {
  * @param commands ids of all commands, such as `config:set`.
  */
 export function explainUsage(error: UsageError, argv: readonly string[], commands: readonly string[]): Usage {
-  if (/^command \S+ not found$/.test(error.message)) return explainUnknown(argv, commands);
   const id = commandOf(argv, commands);
   const help = `tsct help ${id.replaceAll(':', ' ')}`.trim();
+  if (/^command \S+ not found$/.test(error.message)) {
+    // Of a command that takes no arguments oclif holds the first for a part of its name.
+    const extra = argv[id.split(':').length];
+    if (id !== '' && extra !== undefined) return { message: `Unexpected argument: ${extra}`, hint: help };
+    return explainUnknown(argv, commands);
+  }
   const missing = /^Missing \d+ required arg/.test(error.message) ? (error.args ?? []) : [];
   const names = missing.map((arg) => String((arg as { name?: unknown }).name).toUpperCase());
   if (names.length > 0) {

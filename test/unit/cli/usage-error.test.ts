@@ -17,6 +17,13 @@ test('an unknown command names the nearest, if one is near', () => {
     hint: 'did you mean tsct snapshot list? All of them: tsct help snapshot',
   });
   expect(explain('command frobnicate not found', 'frobnicate').hint).toBe('tsct help');
+  expect(explain('command list:web not found', 'list web')).toEqual({
+    message: 'Unexpected argument: web',
+    hint: 'tsct help list',
+  });
+  expect(explain('command snapshot:list:web not found', 'snapshot list web').message).toBe(
+    'Unexpected argument: web',
+  );
 });
 
 test('what is missing is named in one line, with the command to read about', () => {
