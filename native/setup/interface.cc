@@ -68,10 +68,10 @@ void delete_veth(NetlinkSocket& host, const InterfacePlan& plan) {
 
 // After the link: its hook would fail to come about then, should nft still be at it for a start that was
 // killed.
-void delete_table(const InterfacePlan& plan) {
-  if (plan.table.empty()) return;
-  NftRun("table " + plan.table + "\ndelete table " + plan.table + "\n", {})
-      .expect("delete table of", plan.host_name);
+void delete_tables(const InterfacePlan& plan) {
+  std::string text;
+  for (const auto& table : plan.tables) text += "table " + table + "\ndelete table " + table + "\n";
+  NftRun(text, {}).expect("delete tables of", plan.host_name);
 }
 
 // By whatever name: all of its kind go, and what guest root has made on top of them with them.
@@ -115,7 +115,7 @@ void configure_interface(NetlinkSocket& inside, const InterfacePlan& plan) {
 void remove_interface(NetlinkSocket& host, const InterfacePlan& plan, const GuestPlaces& guest) {
   if (plan.is_veth()) {
     delete_veth(host, plan);
-    return delete_table(plan);
+    return delete_tables(plan);
   }
   if (plan.kind == InterfaceKind::kPhysical) return take_link_back(host, plan, guest);
   if (guest.netns >= 0) delete_upper(plan, guest.netns);

@@ -56,7 +56,7 @@ std::vector<NetlinkRequest> routed_requests(const InterfacePlan& plan, int index
   std::vector<NetlinkRequest> requests;
   requests.push_back(name_request(plan.host_name, plan.alt_name));
   NetlinkMessage set(RTM_SETLINK, 0, up_header(index));
-  set.put_text(IFLA_IFALIAS, plan.alt_name);
+  set.put_text(IFLA_IFALIAS, plan.alt_name).put_u32(IFLA_GROUP, plan.group);
   put_no_own_address(set);
   requests.push_back({std::move(set), "bring up link", plan.host_name});
   for (const auto& prefix : plan.host_addresses)

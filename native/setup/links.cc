@@ -254,7 +254,7 @@ NetlinkRequest new_bridge_request(const NetworkUse& network) {
 std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network) {
   NetlinkMessage set(RTM_SETLINK, 0, up_header());
   set.put_text(IFLA_IFNAME, network.bridge).put_text(IFLA_IFALIAS, network.alt_name);
-  set.put(IFLA_ADDRESS, network.mac.data(), network.mac.size());
+  set.put(IFLA_ADDRESS, network.mac.data(), network.mac.size()).put_u32(IFLA_GROUP, network.group);
   if (network.mtu) set.put_u32(IFLA_MTU, network.mtu);
   put_no_own_address(set);
   NetlinkRequest name = name_request(network.bridge, network.alt_name);

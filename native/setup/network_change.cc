@@ -13,6 +13,7 @@
 #include "setup/network.h"
 #include "setup/network_namespace.h"
 #include "setup/network_up.h"
+#include "setup/nft.h"
 #include "setup/port_change.h"
 #include "setup/tree.h"
 #include "setup/user_namespace.h"
@@ -159,6 +160,8 @@ class Change {
   }
 
   void change(const InterfacePlan& now) {
+    if (now.kind == InterfaceKind::kRouted)
+      return NftRun(now.ruleset, {}).expect("load rules of", plan_.name);
     if (now.kind != InterfaceKind::kBridge) return;  // made anew with any difference
     const InterfacePlan& before = *find(from_, now);
     netlink_.run(change_requests(before, now));

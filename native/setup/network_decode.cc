@@ -106,6 +106,7 @@ NetworkUse decode_use(JsonReader& r) {
   n.bridge = link_name(r, "bridge");
   n.alt_name = alt_name(r);
   n.mac = mac_address(r, "mac");
+  n.group = r.get<uint32_t>("group");
   n.addresses = addresses(r, "addresses");
   n.mtu = mtu(r);
   n.run_dir = run_directory(r);
@@ -174,10 +175,11 @@ void decode_kind(JsonReader& r, InterfacePlan& i) {
   }
   if (i.kind == InterfaceKind::kRouted) {
     i.host_addresses = addresses(r, "hostAddresses");
-    JsonReader table = r.object("table");
-    i.table = table.get<std::string>("name");
-    i.table_ruleset = table.get<std::string>("ruleset");
-    table.done();
+    i.group = r.get<uint32_t>("group");
+    JsonReader tables = r.object("tables");
+    i.tables = tables.get<std::vector<std::string>>("names");
+    i.ruleset = tables.get<std::string>("ruleset");
+    tables.done();
   }
   bool has_own = i.is_veth() || i.kind == InterfaceKind::kVlan;
   if (has_own || r.has("mac")) i.mac = mac_address(r, "mac");

@@ -28,6 +28,7 @@ struct IpPrefix {
 struct NetworkUse {
   std::string name, bridge, alt_name;
   Mac mac = {};
+  uint32_t group = 0;  // of links
   std::vector<IpPrefix> addresses;
   uint32_t mtu = 0;  // 0: the kernel's
   std::string run_dir, ruleset;
@@ -85,7 +86,10 @@ struct InterfacePlan {
   std::vector<IpPrefix> addresses;
   std::vector<IpPrefix> host_addresses;
   std::vector<RoutePlan> routes;
-  std::string table, table_ruleset;  // routed
+  // routed: group of links; all tables that there may be, and what makes those that are wanted.
+  uint32_t group = 0;
+  std::vector<std::string> tables;
+  std::string ruleset;
   std::string rules_add, rules_remove;
   std::vector<PublishedPorts> ports;
   std::optional<RateLimit> ingress;  // of what the container receives

@@ -119,7 +119,7 @@ void Connection::connect_to(int netns, const std::vector<const InterfacePlan*>& 
       for (const auto* interface : interfaces) {
         if ((interface->kind == InterfaceKind::kPhysical) != given) continue;
         make_interface(*netlink_, *interface, {netns, run_dir_.get()});
-        tables += interface->table_ruleset;
+        tables += interface->ruleset;
       }
     tables_ = std::make_unique<NftRun>(tables, std::vector<int>{}, host_mounts_.get());
     // Inner has a copy of the descriptors: closing ours alone would not let go.

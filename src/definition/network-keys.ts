@@ -94,13 +94,13 @@ export const INTERFACE_KEYS = {
   Isolated: one('isolated', parseBoolean, {
     live: true,
     syntax: 'BOOL',
-    help: 'Neither to nor from other containers of its network, whatever they say. The way out stays, and so do published ports, its own and theirs, which are reached by addresses of the host as from anywhere. Not set: no.',
+    help: 'Neither to nor from other containers of its network, whatever they say. The way out stays, and so do published ports, its own and theirs, which are reached by addresses of the host as from anywhere. With Kind=routed: neither to nor from others that are routed or on networks of tsct. Not set: no.',
   }),
   Allow: list('allow', parseFirewallMatch, {
     live: true,
     syntax: 'in|out PEER [tcp|udp|icmp [PORT[-END]]]',
     group: 'firewall',
-    help: "What may come in, or go out. PEER is at the other end: ADDRESS[/BITS], any, or gateway, the address of its network, where names are asked for (out gateway udp 53). PORT is its own for in, the other end's for out. The first line of Allow= and Deny= that matches counts, in the order in which they stand. What none matches is denied where its direction has an Allow=, else allowed. Answers to what was allowed always pass, and so does what the network itself lives by: ARP, neighbour discovery, DHCP. Who comes by a published port is judged by the port of the container that it leads to, and by his own address; the host has many, and is the gateway for who comes by 127.0.0.1 or [::1]. Between containers of one network answers are told from questions by the flags of TCP, for UDP by having been asked in the last two minutes, for ICMP by its type; of other protocols both directions have to be allowed.",
+    help: "What may come in, or go out. PEER is at the other end: ADDRESS[/BITS], any, or gateway, the address of its network, where names are asked for (out gateway udp 53); with Kind=routed that of the host on its link. PORT is its own for in, the other end's for out. The first line of Allow= and Deny= that matches counts, in the order in which they stand. What none matches is denied where its direction has an Allow=, else allowed. Answers to what was allowed always pass, and so does what the network itself lives by: ARP, neighbour discovery, DHCP. Who comes by a published port is judged by the port of the container that it leads to, and by his own address; the host has many, and is the gateway for who comes by 127.0.0.1 or [::1]. Between containers of one network answers are told from questions by the flags of TCP, for UDP by having been asked in the last two minutes, for ICMP by its type; of other protocols both directions have to be allowed.",
   }),
   Deny: list('deny', parseFirewallMatch, {
     live: true,

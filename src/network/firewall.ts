@@ -87,6 +87,18 @@ export function firewallChains(
   };
 }
 
+/** As text within `table inet ...`: the chains of an interface whose every packet passes IP of the host. */
+export function firewallBlocks(fenced: Fenced, rules: readonly FirewallRule[]): string {
+  const block = (name: string, body: readonly string[]) =>
+    `  chain ${name} {\n${body.map((rule) => `    ${rule}\n`).join('')}  }\n`;
+  return [
+    block(`ok-${fenced.link}`, []),
+    ...DIRECTIONS.map((way) =>
+      block(chainName(way, fenced.link), [...before('inet', fenced.link), ...judged(way, fenced, rules)]),
+    ),
+  ].join('');
+}
+
 const lines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');
 
 /** What passes whatever the rules say. The tables of IP know answers by `ct`, before they come here. */

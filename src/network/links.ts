@@ -25,6 +25,9 @@ export function bridgeAltName(key: string): string {
   return `tsctnet-${key}`;
 }
 
+/** Of bridges of tsct and of host ends of routed interfaces (IFLA_GROUP): behind those there are containers. "tsct". */
+export const LINK_GROUP = 0x74736374;
+
 /** Of the host's end of an interface. @param key of the container. */
 export function portName(key: string, link: string): string {
   return `vt${digest(key, link).slice(0, HASH_LENGTH)}`;

@@ -5,10 +5,9 @@ import type { RuledPort } from '../network/port-rules.js';
 import type { InterfacePlan, RatePlan } from './network-plan.js';
 
 /** What an interface is kept from. */
-export function fencesOf(
-  definition: ContainerDefinition,
-  of: InterfaceDefinition,
-): Pick<RuledPort, 'priority' | 'isIsolated' | 'firewall'> {
+export type Fences = Pick<RuledPort, 'priority' | 'isIsolated' | 'firewall'>;
+
+export function fencesOf(definition: ContainerDefinition, of: InterfaceDefinition): Fences {
   return {
     ...(of.priority === undefined ? {} : { priority: of.priority }),
     isIsolated: of.isolated ?? false,

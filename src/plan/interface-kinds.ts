@@ -1,6 +1,8 @@
-import { bitsOf, type Cidr } from '../base/ip.js';
+import { bitsOf, type Cidr, formatCidr } from '../base/ip.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
-import { linkLocalAddress } from '../network/links.js';
+import { LINK_GROUP } from '../network/links.js';
+import { routedTables } from '../network/routed-rules.js';
+import type { Fences } from './fences.js';
 import type { InterfacePlan } from './network-plan.js';
 
 /** A default route: by way of an address, or, without one, to everything directly. */
@@ -43,8 +45,9 @@ export function planOfKind(
   of: InterfaceDefinition,
   hostName: string,
   mac: string | undefined,
+  fences: Fences,
 ): Partial<InterfacePlan> {
-  if (of.kind === 'routed') return planRouted(of, hostName, mac ?? '');
+  if (of.kind === 'routed') return planRouted(of, hostName, mac ?? '', fences);
   return {
     ...(of.link === undefined ? {} : { link: of.link }),
     ...(of.kind === 'macvlan' ? { mode: of.mode ?? 'bridge' } : {}),
@@ -54,42 +57,20 @@ export function planOfKind(
   };
 }
 
-function planRouted(of: InterfaceDefinition, hostName: string, mac: string): Partial<InterfacePlan> {
-  const own = (version: 4 | 6) =>
-    of.addresses.filter((address) => address.version === version).map(({ text }) => text);
-  const gateways = ROUTED_GATEWAYS.filter(({ version }) => own(version).length > 0);
+function planRouted(
+  of: InterfaceDefinition,
+  link: string,
+  mac: string,
+  fences: Fences,
+): Partial<InterfacePlan> {
+  const gateways = ROUTED_GATEWAYS.filter(({ version }) =>
+    of.addresses.some((own) => own.version === version),
+  );
+  const port = { link, mac, addresses: of.addresses, gateways, ...fences };
   return {
-    hostName,
-    hostAddresses: gateways.map(({ text, length }) => `${text}/${length}`),
-    table: routedTable(hostName, own(4), [...own(6), linkLocalAddress(mac)]),
-  };
-}
-
-/**
- * What may come out of it, checked where it enters the host: nothing that root inside does counts. A hook of the link
- * itself, which costs the packets of others nothing, and sees ARP as well.
- */
-function routedTable(
-  hostName: string,
-  ipv4: readonly string[],
-  ipv6: readonly string[],
-): { readonly name: string; readonly ruleset: string } {
-  const name = `netdev tsct-${hostName}`;
-  const own4 = ipv4.length > 0 ? `{ ${ipv4.join(', ')} }` : undefined;
-  return {
-    name,
-    ruleset: `table ${name}
-delete table ${name}
-table ${name} {
-  chain sent {
-    type filter hook ingress device "${hostName}" priority -300; policy drop;
-${own4 ? `    arp saddr ip ${own4} accept\n    ip saddr ${own4} accept\n` : ''}\
-    icmpv6 type { nd-router-advert, nd-redirect } counter drop
-    ip6 saddr { ${ipv6.join(', ')} } accept
-    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-listener-report } accept
-    counter
-  }
-}
-`,
+    hostName: link,
+    group: LINK_GROUP,
+    hostAddresses: gateways.map(formatCidr),
+    tables: routedTables({ ...port, isDelayed: of.egressMaxBits !== undefined }),
   };
 }

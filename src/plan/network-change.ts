@@ -17,16 +17,11 @@ export function networkDiffers(from: LaunchPlan, to: LaunchPlan): boolean {
 
 const NOTHING: NetworkPlan = { networks: [], interfaces: [] };
 
-/** What native changes of a port of a bridge that stays; with any other difference it is made anew, as other kinds are. */
-const CHANGED_IN_PLACE: readonly (keyof InterfacePlan)[] = [
-  'mac',
-  'hostMac',
-  'mtu',
-  'addresses',
-  'routes',
-  'rules',
-  'ports',
-];
+/** What native changes of an interface that stays; with any other difference it is made anew, as those of other kinds are. */
+const CHANGED_IN_PLACE: Readonly<Partial<Record<InterfacePlan['kind'], readonly (keyof InterfacePlan)[]>>> = {
+  bridge: ['mac', 'hostMac', 'mtu', 'addresses', 'routes', 'rules', 'ports'],
+  routed: ['tables'],
+};
 
 /** The plan by which a running container gets another network, and by which its end undoes both. */
 export function changingPlan(from: LaunchPlan, to: LaunchPlan): LaunchPlan {
@@ -67,7 +62,7 @@ function withNetwork(plan: LaunchPlan, network: NetworkPlan | undefined): Launch
 }
 
 function fixedPart(of: InterfacePlan): string {
-  const inPlace = of.kind === 'bridge' ? CHANGED_IN_PLACE : [];
+  const inPlace = CHANGED_IN_PLACE[of.kind] ?? [];
   const fixed = Object.entries(of).filter(([key]) => !inPlace.includes(key as keyof InterfacePlan));
   return JSON.stringify(fixed.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

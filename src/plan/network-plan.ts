@@ -30,6 +30,8 @@ export interface NetworkUse {
   /** Second name and alias of the bridge, by which it is known to be ours; holds the state root's hash. */
   readonly altName: string;
   readonly mac: string;
+  /** Of links (IFLA_GROUP) that containers are behind. */
+  readonly group: number;
   /** Of the bridge, with prefix length; fe80::/64 of its MAC comes with the first IPv6 one. Each version is forwarded. */
   readonly addresses: readonly string[];
   /** Absent: the kernel's. */
@@ -89,8 +91,13 @@ export interface InterfacePlan {
    * is there though no address says so.
    */
   readonly routes: readonly { readonly to: string; readonly via?: string; readonly onLink?: boolean }[];
-  /** routed: a table of nftables of its own, loaded once the link is there, `FAMILY NAME` and all of it. */
-  readonly table?: { readonly name: string; readonly ruleset: string };
+  /** routed: of the host end, as that of networks' bridges. */
+  readonly group?: number;
+  /**
+   * routed: tables of nftables of its own, loaded once the link is there: `FAMILY NAME` of all that there may ever be,
+   * and for nft(8) what makes those that are wanted, in place of all.
+   */
+  readonly tables?: { readonly names: readonly string[]; readonly ruleset: string };
   /**
    * For nft(8): what the network's tables need for this interface, safe to add twice (`add element`, no `add rule`), and
    * what takes it out again. Kept in runDir, so that the tables can be made again with what runs.

@@ -4,7 +4,7 @@ import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
 import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
 import { hasOwnMac, networkOfInterface } from '../network/kinds.js';
-import { bridgeAltName, bridgeName, portAltName, portName, stableMac } from '../network/links.js';
+import { bridgeAltName, bridgeName, LINK_GROUP, portAltName, portName, stableMac } from '../network/links.js';
 import { portRules } from '../network/port-rules.js';
 import { guestRules, networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
@@ -116,6 +116,7 @@ function useNetwork(input: PlanInput, network: PlanNetwork, members: readonly Co
     bridge: rules.bridge,
     altName,
     mac: rules.mac,
+    group: LINK_GROUP,
     addresses: gatewaysOf(network).map(formatCidr),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
     runDir,
@@ -179,7 +180,9 @@ function buildInterface(
       .map(({ version, ...way }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', ...way })),
   };
   const hostName = portName(key, of.name);
-  if (of.kind !== 'bridge' || mac === undefined) return { ...base, ...planOfKind(of, hostName, mac) };
+  if (of.kind !== 'bridge' || mac === undefined) {
+    return { ...base, ...planOfKind(of, hostName, mac, fencesOf(definition, of)) };
+  }
   const rules = network && ruled(layout, network);
   const ports = of.ports.map(({ address, ...port }) => (address ? { ...port, at: address.text } : port));
   return {

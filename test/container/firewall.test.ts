@@ -6,7 +6,7 @@ import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
 import { linkLocalAddress } from '../../src/network/links.js';
 import { withBridgeCalls } from '../support/bridge-calls.js';
 import { outsideHost } from '../support/outside-host.js';
-import { here, type Inside, inside, ping, tcp, together, udp, withServers } from '../support/reach.js';
+import { here, type Inside, inside, ping, same, tcp, together, udp, withServers } from '../support/reach.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { useRoot } from '../support/temp-root.js';
 
@@ -59,10 +59,6 @@ const macOf = (link: string) => readFileSync(`/sys/class/net/${link}/address`, '
 
 /** Plays the Internet; it is 198.18.179.2. */
 const internet = () => outsideHost('wall-test', '198.18.179', '2001:db8:79');
-
-/** All of these, and the same value. */
-const same = (answers: Record<string, boolean>, value: boolean) =>
-  Object.fromEntries(Object.keys(answers).map((key) => [key, value]));
 
 for (const calls of ['0', '1'] as const) {
   describe(`with bridge-nf-call ${calls}`, () => {

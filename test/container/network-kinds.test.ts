@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
-import { noLinkKind, noRoot, testNeeding } from '../support/requires.js';
+import { noLink, noLinkKind, noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
 const it = testNeeding(noRoot());
@@ -163,21 +163,28 @@ describe('routed', () => {
     expect(taken.stderr).toContain('cannot start rc: rb has the address 192.0.2.131');
   });
 
-  it('sends from no address but its own', async () => {
-    await create('liar', ROUTED, '--start');
-    await reaches('liar', '169.254.1.1');
-    await lan.run('ip', 'route', 'replace', '192.0.2.199', 'via', '198.51.100.1');
-    const hostName = (await info('liar')).network[0]?.hostName ?? '';
-    await root.sh('liar', 'ip addr add 192.0.2.199/32 dev eth0; ip addr add 2001:db8:79::99/128 dev eth0');
-    await ip(`route add 192.0.2.199 dev ${hostName}`);
-    await ip(`route add 2001:db8:79::99 dev ${hostName}`);
-    const spoof4 = () => pings('liar', '-I', '192.0.2.199', '198.51.100.2');
-    const spoof6 = () => pings('liar', '-I', '2001:db8:79::99', '2001:db8:78::1');
-    expect([await spoof4(), await spoof6()]).toEqual([false, false]);
-    // The same without the guard: it is the guard that stops it.
-    await execa('nft', ['delete', 'table', 'netdev', `tsct-${hostName}`]);
-    expect([await spoof4(), await spoof6()]).toEqual([true, true]);
-  });
+  // What is limited is seen by other hooks: an ifb gives it back behind that of the link.
+  for (const [what, test, limit] of [
+    ['', it, []],
+    [', with EgressMax=', testNeeding(noRoot(), noLink('ifb')), eth0('EgressMax=1G')],
+  ] as const)
+    test(`sends from no address but its own${what}`, async () => {
+      await create('liar', [...ROUTED, ...limit], '--start');
+      await reaches('liar', '169.254.1.1');
+      await lan.run('ip', 'route', 'replace', '192.0.2.199', 'via', '198.51.100.1');
+      const hostName = (await info('liar')).network[0]?.hostName ?? '';
+      await root.sh('liar', 'ip addr add 192.0.2.199/32 dev eth0; ip addr add 2001:db8:79::99/128 dev eth0');
+      await ip(`route add 192.0.2.199 dev ${hostName}`);
+      await ip(`route add 2001:db8:79::99 dev ${hostName}`);
+      const spoof4 = () => pings('liar', '-I', '192.0.2.199', '198.51.100.2');
+      const spoof6 = () => pings('liar', '-I', '2001:db8:79::99', '2001:db8:78::1');
+      expect([await spoof4(), await spoof6()]).toEqual([false, false]);
+      // The same without the guard: it is the guard that stops it.
+      for (const family of limit.length > 0 ? ['inet', 'arp'] : ['netdev']) {
+        await execa('nft', ['delete', 'table', family, `tsct-${hostName}`]);
+      }
+      expect([await spoof4(), await spoof6()]).toEqual([true, true]);
+    });
 
   it('leaves nothing when its supervisor is killed', async () => {
     await create('gone', ROUTED, '--start');

@@ -104,6 +104,23 @@ describe('IngressMax= and EgressMax=', () => {
     }
   });
 
+  it('hold on a routed one, too', async () => {
+    const routed = settings('Kind=routed', 'Address=192.0.2.180/32', 'IngressMax=20M', 'EgressMax=50M');
+    await root.ok(['create', 'routed', '--template', 'busybox', '--start', ...routed]);
+    const { pid } = await info('routed');
+    const inet = await internet();
+    try {
+      await inet.run('ip', 'route', 'add', '192.0.2.180', 'via', '198.18.180.1');
+      await inside(pid)('tc', 'qdisc', 'del', 'dev', 'eth0', 'root');
+      await withServer(inet.run, async () => {
+        expectRate(await measure(inside(pid), '198.18.180.2', 'receives'), 20, 'receives 20M');
+        expectRate(await measure(inside(pid), '198.18.180.2', 'sends'), 50, 'sends 50M');
+      });
+    } finally {
+      await inet.dispose();
+    }
+  });
+
   it('leave nothing, after a supervisor that was killed either, and take the place of what was left', async () => {
     await root.ok([
       'create',

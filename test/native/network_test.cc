@@ -27,7 +27,7 @@ namespace {
 Json example() {
   return Json::parse(R"({
     "networks": [{
-      "name": "tsct0", "bridge": "tsct0-01234567", "altName": "tsct-net-01234567-tsct0", "mac": "02:00:5e:00:00:01",
+      "name": "tsct0", "bridge": "tsct0-01234567", "altName": "tsct-net-01234567-tsct0", "mac": "02:00:5e:00:00:01", "group": 7,
       "addresses": ["10.77.0.1/24", "fd77::1/64"], "mtu": 1400, "runDir": "/run/tsct/.net/tsct0-01234567",
       "ruleset": "table inet t {}", "tables": ["inet t"], "service": {"argv": ["/usr/sbin/dnsmasq", "-k"]},
       "records": {"hosts": "10.77.0.5 web\n", "dhcp": ""}}],

@@ -63,3 +63,7 @@ export async function together(
   );
   return Object.fromEntries(answers);
 }
+
+/** All of these, and the same value. */
+export const same = (answers: Record<string, boolean>, value: boolean) =>
+  Object.fromEntries(Object.keys(answers).map((key) => [key, value]));

@@ -66,9 +66,12 @@ describe('kinds', () => {
       routes: [{ to: '0.0.0.0/0', via: '169.254.1.1', onLink: true }],
     });
     expect(routed?.bridge).toBeUndefined();
-    expect(routed?.table?.name).toBe(`netdev tsct-${routed?.hostName}`);
-    expect(routed?.table?.ruleset).toContain('ip saddr { 198.18.0.2 } accept');
-    expect(routed?.table?.ruleset).toContain('policy drop');
+    const families = ['netdev', 'inet', 'arp'];
+    expect(routed?.tables?.names).toEqual(families.map((family) => `${family} tsct-${routed?.hostName}`));
+    expect(routed?.tables?.ruleset).toContain('ip saddr { 198.18.0.2 } accept');
+    expect(routed?.tables?.ruleset).toContain('policy drop');
+    // The others are only where there is something to say in them.
+    expect(routed?.tables?.ruleset.match(/ \{$/gm)).toHaveLength(2);
   });
 
   it('has a MAC address of its own where the link under it does not lend its', () => {
