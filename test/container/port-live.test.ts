@@ -65,7 +65,7 @@ describe('port add and remove', () => {
     for (const at of ['127.0.0.1:19301', '[::1]:19301', '127.0.0.1:19302', '127.0.0.1:19310'])
       expect((await curl(`http://${at}/`)).stdout, at).toBe('hello');
     expect(isBound(19312)).toBe(true);
-    expect(await rules()).toMatch(/tcp \. 19312 : /);
+    expect(await rules()).toMatch(/(tcp|6) \. 19312 : /);
     expect((await ports('web')).map(({ host, end, published }) => [host, end, published])).toEqual([
       [19300, 19300, true],
       [19301, 19301, true],
