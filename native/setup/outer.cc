@@ -14,6 +14,7 @@
 #include "setup/cgroup.h"
 #include "setup/id_range.h"
 #include "setup/inner.h"
+#include "setup/journal.h"
 #include "setup/limits.h"
 #include "setup/mount.h"
 #include "setup/mounter.h"
@@ -114,14 +115,17 @@ void send_groups(const Cgroups& cgroups, const Channel& inner) {
   inner.send(Step::kGroupsAll);
 }
 
-void build_and_pivot(const LaunchPlan& plan, const Channel& inner, UniqueFd& root_mount, TreeParts& parts) {
-  UniqueFd root;
+void build_and_pivot(const LaunchPlan& plan, const Channel& inner, UniqueFd& root_mount, TreeParts& parts,
+                     int host_mounts) {
+  UniqueFd root, journal;
   {
     ActAs base(plan.root_uid(), plan.root_gid());
     root =
         plan.rootfs.usr_only ? attach_usr_root(plan.rootfs, root_mount.get()) : attach_root(root_mount.get());
     build_tree(plan, root.get(), parts);
+    if (plan.journal) journal = take_journal(*plan.journal, root.get());
   }
+  if (journal) show_journal(*plan.journal, plan.run_dir, journal.get(), host_mounts);
   UniqueFd none;
   collect_mounts(inner, parts, none);
   ActAs base(plan.root_uid(), plan.root_gid());
@@ -152,6 +156,12 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   connection.prepare();
   JoinedNetwork network(plan.network);
   raise_hard_limits(plan.rlimits);
+  UniqueFd host_mounts;
+  if (plan.journal) {
+    prepare_journal(*plan.journal, plan.run_dir);
+    host_mounts.reset(check(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), "find host's mounts", "open",
+                            "/proc/self/ns/mnt"));
+  }
   check(::unshare(CLONE_NEWNS), "leave host's mounts", "unshare");
   make_staging();
 
@@ -198,7 +208,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   TreeParts parts;
   network.enter([&] { mount_joined_sys(plan, parts); });
   collect_mounts(to_inner, parts, root_mount);
-  build_and_pivot(plan, to_inner, root_mount, parts);
+  build_and_pivot(plan, to_inner, root_mount, parts, host_mounts.get());
   if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());
   if (parts.dev) supervisor.devices(parts.dev.get());
   if (parts.kmsg) supervisor.hold(parts.kmsg.get());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "setup/given_devices.h"
+#include "setup/journal.h"
 #include "setup/network_plan.h"
 
 namespace tsct {
@@ -181,10 +182,14 @@ struct LaunchPlan {
   std::string seccomp_cache_dir;
   NetworkPlan network;
   GivenDevices given_devices;
+  std::optional<JournalPlan> journal;
 
   uint32_t root_uid() const { return uid_mappings.at(0).host_id; }
   uint32_t root_gid() const { return gid_mappings.at(0).host_id; }
 };
+
+// The mounts of a plan, with what tsct.mounts says of them.
+std::vector<Mount> decode_mounts(JsonReader& plan, JsonReader extras);
 
 // Decodes and checks; throws SysError with the JSON path of what is wrong.
 LaunchPlan decode_plan(const std::string& json);

@@ -135,37 +135,6 @@ bool decode_linux(JsonReader r, LaunchPlan& p) {
   return own_network;
 }
 
-void decode_mounts(JsonReader& top, JsonReader extras, LaunchPlan& p) {
-  top.each("mounts", [&](JsonReader& r) {
-    Mount m;
-    m.destination = r.get<std::string>("destination");
-    m.type = r.get<std::string>("type");
-    m.source = r.get<std::string>("source");
-    m.options = r.get<Strings>("options");
-    r.skip("uidMappings");  // for runc: native maps by tsct.mounts[].idmap
-    r.skip("gidMappings");
-    if (m.destination.empty() || m.destination[0] != '/')
-      refuse("decode plan", r.where("destination"), "is not absolute");
-    if (extras.has(m.destination.c_str())) {
-      JsonReader e = extras.object(m.destination.c_str());
-      m.optional = e.get_or<bool>("optional", false);
-      m.create = e.get_or<bool>("create", false);
-      auto idmap = e.get_or<std::string>("idmap", "");
-      m.idmap = idmap == "container" ? Mount::Idmap::kContainer
-                : idmap == "root"    ? Mount::Idmap::kRoot
-                : idmap == "owner"   ? Mount::Idmap::kOwner
-                                     : Mount::Idmap::kNone;
-      if (!idmap.empty() && m.idmap == Mount::Idmap::kNone)
-        refuse("decode plan", e.where("idmap"), "unknown");
-      if (e.has("lowers")) m.lowers = e.get<Strings>("lowers");
-      if (e.has("upper")) m.upper = e.get<std::string>("upper");
-      e.done();
-    }
-    p.mounts.push_back(std::move(m));
-  });
-  extras.done();
-}
-
 void decode_rootfs(JsonReader r, RootfsPlan& rootfs) {
   rootfs.overlay = r.word("driver", {"overlay", "dir"}) == "overlay";
   rootfs.readonly = r.get<bool>("readonly");
@@ -332,7 +301,7 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   p.writable_proc_sys = proc.get<Strings>("writableSys");
   proc.done();
   decode_run_host(r.object("runHost"), p);
-  decode_mounts(top, r.object("mounts"), p);
+  p.mounts = decode_mounts(top, r.object("mounts"));
   r.each("files", [&](JsonReader& e) { p.files.push_back(decode_file_edit(e)); });
   JsonReader console = r.object("console");
   p.console_log_bytes_max = console.get<uint64_t>("logBytesMax");
@@ -351,6 +320,7 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   p.seccomp_cache_dir = r.get<std::string>("seccompCacheDir");
   if (r.has("network")) p.network = decode_network(r.object("network"));
   if (r.has("devices")) p.given_devices = decode_given_devices(r.object("devices"));
+  if (r.has("journal")) p.journal = decode_journal(r.object("journal"));
   r.done();
 }
 

@@ -4,6 +4,7 @@
 
 #include "setup/cgroup.h"
 #include "setup/id_range.h"
+#include "setup/journal.h"
 #include "setup/network.h"
 #include "setup/port_holder.h"
 #include "setup/volatile_root.h"
@@ -35,6 +36,7 @@ void tear_down(const LaunchPlan& plan) {
   bool systemd = plan.cgroup.driver == CgroupPlan::Driver::kSystemd;
   // Under systemd a dead supervisor's groups went with its unit.
   if (alive || !systemd) Cgroups(plan, ::getppid()).remove();
+  if (plan.journal) withdraw_journal(*plan.journal, plan.run_dir);
   remove_run_upper(plan.rootfs);  // after all that could still write to it
   disconnect(plan);
   if (busy) ::unlink((plan.run_dir + "/network.lock").c_str());

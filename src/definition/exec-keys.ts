@@ -76,6 +76,15 @@ export const EXEC_KEYS = {
       help: 'How /etc/resolv.conf is filled. copy leaves a symbolic link alone, replace does not; auto writes the name servers of the networks that the container is on, but not over a symbolic link, and not in a root that is read-only.',
     },
   ),
+  LinkJournal: oneOr(
+    'linkJournal',
+    parseChoice('no', 'host', 'try-host', 'guest', 'try-guest', 'auto'),
+    'no',
+    {
+      syntax: 'no|host|try-host|guest|try-guest|auto',
+      help: "Show the container's journal on the host, below /var/log/journal by its machine-id (see JOURNALS). host: the host keeps it; guest: the container does, and the host sees it while it runs; try-: not where the host keeps no journal on disk, nor with --ephemeral; auto: like host, where the host has a directory of that name. systemd.nspawn(5) has auto for a default.",
+    },
+  ),
   Capability: list('capabilities', parseCapabilities, {
     syntax: 'CAP_NAME...|all',
     help: 'Capabilities that the container gets on top of the default set, within its own user namespace.',

@@ -71,6 +71,30 @@ and
 daily:7 keeps the newest of each of the 7 latest days that have one; a day in which an earlier part has kept
 something is not counted again, so that daily:7 weekly:4 reaches back 7 days and then 4 weeks more. Periods are the
 calendar's in the host's time zone, weeks begin on Monday. The newest always stays.
+.SH JOURNALS
+What
+.B LinkJournal=
+shows is read on the host without the container's help:
+.B journalctl \\-D /var/log/journal/ID
+of one,
+.B journalctl \\-\\-merge
+of all, the host's own included. ID is the machine\\-id of the container, without dashes.
+.PP
+With
+.B host
+the journal lies on the host, in /var/log/journal/.tsct/ID, to which /var/log/journal/ID is a symbolic link (a directory
+that is there already is moved to it). Its files have the ids that they have inside, and nobody but root gets through
+\\&.tsct, as root of the container could put a set\\-id program there. It can be read while the container is stopped, and
+is no part of snapshots, backups and clones.
+.B tsct destroy
+leaves it: rm \\-r it together with the link when it is no longer wanted. An empty one goes when the container ends.
+.PP
+With
+.B guest
+it lies in the container. While that runs, /var/log/journal/ID leads to a mount of it that is read\\-only and in which no
+symbolic link is followed; when it ends, nothing of it stays on the host.
+.PP
+Whoever is root in the container writes these files: what journalctl says of them is what that container says.
 .SH EXAMPLE
 .nf
 [Exec]

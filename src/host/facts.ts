@@ -20,6 +20,8 @@ export interface HostFacts {
   /** Text of the host's /etc/os-release or /usr/lib/os-release (os-release(5)); empty if it has neither. */
   readonly osRelease: string;
   readonly resolvConf: ResolvConfFacts;
+  /** Names in /var/log/journal; absent: no journal is kept on disk. */
+  readonly journals?: readonly string[];
   /** Name below /usr/share/zoneinfo that /etc/localtime points to; absent if it is a plain file or missing. */
   readonly timezone?: string;
   /** Device nodes that a guest may get if the host has them and they can be opened (nspawn since v257). */

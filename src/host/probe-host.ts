@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import { isErrno } from '../base/errors.js';
 import { readCgroupLayout } from './cgroup-layout.js';
@@ -15,6 +15,7 @@ import { parseCapabilities, parseLimits } from './process-facts.js';
 export function probeHost(): HostFacts {
   const systemdIsInit = isSystemdInit();
   const timezone = readTimezone();
+  const journals = readJournals();
   return {
     architecture: machine(),
     kernelRelease: release(),
@@ -25,6 +26,7 @@ export function probeHost(): HostFacts {
     osRelease: readOptional('/etc/os-release') ?? readOptional('/usr/lib/os-release') ?? '',
     resolvConf: readResolvConf(),
     ...(timezone === undefined ? {} : { timezone }),
+    ...(journals === undefined ? {} : { journals }),
     devices: readDevices(),
     ...readOwnPrivileges(),
     initRlimits: parseLimits(readOptional('/proc/1/limits') ?? ''),
@@ -77,6 +79,15 @@ function readTimezone(): string | undefined {
     return /\/zoneinfo\/(.+)$/.exec(readlinkSync('/etc/localtime'))?.[1];
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'EINVAL', 'EACCES')) return undefined;
+    throw error;
+  }
+}
+
+function readJournals(): readonly string[] | undefined {
+  try {
+    return readdirSync('/var/log/journal');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
     throw error;
   }
 }

@@ -74,6 +74,11 @@ export function bundleText(plan: LaunchPlan): string {
       hint: `take them out: tsct config unset ${tsct.name} Resources.Device Resources.DeviceAllow`,
     });
   }
+  if (tsct.journal) {
+    throw new TsctError('TSCT_NOT_IN_BUNDLE', `cannot export ${tsct.name}: no bundle shows its journal`, {
+      hint: `take it out: tsct config unset ${tsct.name} Exec.LinkJournal`,
+    });
+  }
   for (const { destination, type } of plan.mounts) {
     if (type !== 'overlay' && tsct.mounts[destination]?.idmap === undefined) continue;
     throw new TsctError(

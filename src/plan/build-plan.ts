@@ -3,6 +3,7 @@ import { RUN_ROOT } from '../base/paths.js';
 import { buildDevices, planDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
 import { joinedNamespace, namespacesOf } from './joined-network.js';
+import { planJournal } from './journal.js';
 import { type CgroupPlan, type LaunchPlan, OCI_VERSION, PLAN_FORMAT } from './launch-plan.js';
 import { buildLimits } from './limits.js';
 import { buildMounts, planVolume } from './mounts.js';
@@ -45,10 +46,12 @@ export function buildPlan(input: PlanInput): LaunchPlan {
   const key = layout.key(name);
   const runHost = buildRunHost(input);
   const integration = integrate(input);
+  const journal = planJournal(input);
   const { mounts, extras } = buildMounts(files, [
     ...volatileState(input),
     ...files.volumes.map((volume) => planVolume(volume, layout.volumeTree(volume.name))),
     ...integration.binds,
+    ...journal.binds,
   ]);
   const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
   const network = buildNetwork(input);
@@ -100,6 +103,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       seccompCacheDir: join(RUN_ROOT, '.seccomp'),
       ...(network ? { network } : {}),
       ...(devices ? { devices } : {}),
+      ...(journal.plan ? { journal: journal.plan } : {}),
     },
   };
 }

@@ -1,7 +1,8 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { HostFacts } from '../host/facts.js';
+import type { RunHostPlan } from './host-plan.js';
 import { joinedResolvConf } from './joined-network.js';
-import type { FileEdit, RunHostPlan } from './launch-plan.js';
+import type { FileEdit } from './launch-plan.js';
 import { planBind } from './mounts.js';
 import { resolvConfText } from './network.js';
 import type { PlanInput } from './plan-input.js';

@@ -6,6 +6,7 @@
  * A field that native does not carry out is refused by its decoder (native/setup/plan_decode.cc), never ignored.
  */
 import type { ContainerPath, HostPath } from '../base/paths.js';
+import type { JournalPlan, RunHostPlan } from './host-plan.js';
 import type { NetworkPlan } from './network-plan.js';
 import type { OciLinux, OciMount, OciProcess } from './oci.js';
 
@@ -61,6 +62,8 @@ export interface TsctPlan {
   readonly network?: NetworkPlan;
   /** Absent: none besides linux.devices. */
   readonly devices?: DevicesPlan;
+  /** Absent: the host sees nothing of its journal. */
+  readonly journal?: JournalPlan;
 }
 
 /** Devices of the host whose numbers native looks up at each start; they add to linux.devices and its policy. */
@@ -164,14 +167,6 @@ export interface ProcPlan {
   readonly bootId: boolean;
   /** Sub-trees of /proc/sys that stay writable below a read-only /proc/sys: `net`. */
   readonly writableSys: readonly string[];
-}
-
-export interface RunHostPlan {
-  /** Small files by name: os-release, container-manager, container-uuid. */
-  readonly files: Readonly<Record<string, { readonly content: string; readonly mode: number }>>;
-  /** Name → content (base64), shown at /run/host/credentials/NAME mode 0400. */
-  readonly credentials: Readonly<Record<string, string>>;
-  readonly notifySocket: boolean;
 }
 
 export interface MountExtra {

@@ -21,6 +21,11 @@ const DEFAULT_CAPABILITIES: readonly string[] = (
 /** A machine-id's digits, as a UUID has them. */
 const UUID_PARTS = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/;
 
+/** The container's machine-id (machine-id(5)): 32 hex digits. */
+export function machineIdOf({ definition, identity }: Pick<PlanInput, 'definition' | 'identity'>): string {
+  return definition.exec.machineId ?? identity.uuid.replaceAll('-', '');
+}
+
 /** The set that init starts with, sorted; DropCapability= wins. */
 export function buildCapabilities(exec: ContainerDefinition['exec']): readonly string[] {
   const dropped = new Set(exec.dropCapabilities);
@@ -37,10 +42,8 @@ export function buildCapabilities(exec: ContainerDefinition['exec']): readonly s
 const CONTAINER_KIND = 'lxc';
 
 /** A fresh environment: nothing of the caller's, Environment= last and winning. */
-function buildEnvironment(
-  { definition, identity, facts }: PlanInput,
-  hasCredentials: boolean,
-): readonly string[] {
+function buildEnvironment(input: PlanInput, hasCredentials: boolean): readonly string[] {
+  const { definition, facts } = input;
   const host = readOsRelease(facts.osRelease);
   const env: Record<string, string> = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -49,7 +52,7 @@ function buildEnvironment(
     LOGNAME: 'root',
     TERM: 'xterm-256color',
     container: CONTAINER_KIND,
-    container_uuid: definition.exec.machineId?.replace(UUID_PARTS, '$1-$2-$3-$4-$5') ?? identity.uuid,
+    container_uuid: machineIdOf(input).replace(UUID_PARTS, '$1-$2-$3-$4-$5'),
   };
   if (definition.exec.notifyReady) env['NOTIFY_SOCKET'] = '/run/host/notify';
   if (hasCredentials) env['CREDENTIALS_DIRECTORY'] = '/run/host/credentials';

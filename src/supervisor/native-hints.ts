@@ -55,6 +55,16 @@ export const HINTS: readonly Rule[] = [
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
   },
   {
+    step: /^link journal/,
+    errno: ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'],
+    exitCode: ExitCode.WrongState,
+    hint: 'look whose journal it is and move it away, or give the container another Exec.MachineID=; or take Exec.LinkJournal= out',
+  },
+  {
+    step: /^link journal/,
+    hint: 'the host has to be able to write to /var/log/journal; or take it out: tsct config unset NAME Exec.LinkJournal',
+  },
+  {
     step: /^run nft/,
     errno: ['ENOENT'],
     exitCode: ExitCode.HostLacks,
