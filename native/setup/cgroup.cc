@@ -11,6 +11,7 @@
 
 #include "setup/device_policy.h"
 #include "setup/group_limits.h"
+#include "setup/group_protection.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/syscalls.h"
@@ -170,7 +171,13 @@ void Cgroups::create() const {
   }
   for (const auto& limit : c.limits)
     if (limit.v1.empty()) set_limit(limit, limit.base ? base_ : payload());
+  share_kept(c.limits);
   hand_over_payload();
+}
+
+void Cgroups::share_kept(const std::vector<GroupLimit>& limits) const {
+  auto is_kept = [](const GroupLimit& l) { return l.file == "memory.min" || l.file == "memory.low"; };
+  if (std::any_of(limits.begin(), limits.end(), is_kept)) share_protection(plan_.cgroup.unified_mount, base_);
 }
 
 // Down to the payload. A hybrid host's v2 tree is left as it is for as long as nobody has a limit there.
@@ -190,6 +197,7 @@ void Cgroups::change(const std::vector<GroupLimit>& limits) const {
   enable(limits);
   for (const auto& limit : limits)
     set_limit(limit, limit.v1.empty() ? (limit.base ? base_ : payload()) : limit.v1 + plan_.cgroup.path);
+  share_kept(limits);
 }
 
 std::vector<UniqueFd> Cgroups::create_v1() const {
@@ -262,6 +270,7 @@ void end_host_group(const std::string& path) {
 void Cgroups::remove() const {
   kill_and_wait(payload());
   if (!remove_tree(payload())) refuse("remove cgroup", payload(), "is not empty", EBUSY);
+  if (drop_protection(base_)) share_protection(plan_.cgroup.unified_mount, base_);
   for (size_t i = 0; i < v1_.size(); i++) {
     remove_tree(v1_[i]);
     ::rmdir(parent_of(v1_[i]).c_str());  // the last container's end removes /tsct itself

@@ -47,6 +47,7 @@ class Cgroups {
 
  private:
   void enable(const std::vector<GroupLimit>& limits) const;
+  void share_kept(const std::vector<GroupLimit>& limits) const;
   void hand_over_payload() const;
 
   const LaunchPlan& plan_;

@@ -100,6 +100,8 @@ void follow_parent(const GroupLimit& limit, const std::string& group) {
 void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
   if (e.err == EBUSY && limit.file == "memory.limit_in_bytes")
     e.detail = in_use(number_in(group + "/memory.usage_in_bytes"));
+  if (e.err == EBUSY && limit.file == "memory.memsw.limit_in_bytes")
+    e.detail = in_use(number_in(group + "/memory.memsw.usage_in_bytes"));
   e.detail = "Resources." + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
 }
 

@@ -191,13 +191,23 @@ void give_up(Supervisor& s) {
     write_amount(s, "memory.high", -1);
 }
 
+// MemorySwapMax= on v1: memory and swap together are never less than memory. No limit is a huge one there.
+void raise_with_swap(const Supervisor& s, int64_t by) {
+  constexpr const char* kFile = "memory.memsw.limit_in_bytes";
+  int64_t both = amount(s, kFile);
+  if (both >= 0 && both < INT64_MAX / 2) write_amount(s, kFile, both + by);
+}
+
 // By a part of itself, to what it may be at most; 0: it is that already.
 int64_t raise_limit(Supervisor& s, int64_t limit) {
   int64_t most = s.fields().number("oom_raise_max_bytes");
   int64_t wanted = limit + limit * s.fields().number("oom_raise_percent") / 100;
   if (most > 0 && wanted > most) wanted = most;
   if (wanted <= limit) return 0;
-  if (is_v1(s)) return write_amount(s, "memory.limit_in_bytes", wanted) ? wanted : 0;
+  if (is_v1(s)) {
+    raise_with_swap(s, wanted - limit);
+    return write_amount(s, "memory.limit_in_bytes", wanted) ? wanted : 0;
+  }
   int64_t max = amount(s, "memory.max");
   if (max >= 0 && !write_amount(s, "memory.max", wanted + (max - limit))) return 0;
   return write_amount(s, "memory.high", wanted) ? wanted : 0;

@@ -6,6 +6,8 @@ import {
   parseDeviceRate,
   parseHeadroom,
   parseHugeTlb,
+  parseKeptMemory,
+  parseMemory,
   parseMemoryLimit,
   parseOomPolicy,
   parseQuota,
@@ -64,6 +66,16 @@ export const RESOURCE_KEYS = {
     syntax: 'NODE...',
     help: 'NUMA nodes that its memory comes from, such as 0-1.',
   }),
+  MemoryMin: one('memoryMin', parseKeptMemory, {
+    ...memory,
+    syntax: 'SIZE|PERCENT',
+    help: "Memory that is never taken back from it, whoever else wants some. The groups above it need as much: tsct's own has the sum of its containers by itself. More than the host can spare has the kernel kill. cgroup v2 only.",
+  }),
+  MemoryLow: one('memoryLow', parseKeptMemory, {
+    ...memory,
+    syntax: 'SIZE|PERCENT',
+    help: 'Memory that is taken back from it only when others have no more to give. See MemoryMin=. cgroup v2 only.',
+  }),
   MemoryHigh: one('memoryHigh', parseMemoryLimit, {
     ...memory,
     help: 'Above that it is slowed down and its memory taken back. cgroup v2 only.',
@@ -71,6 +83,14 @@ export const RESOURCE_KEYS = {
   MemoryMax: one('memoryMax', parseMemoryLimit, {
     ...memory,
     help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel.",
+  }),
+  MemorySwapMax: one('memorySwapMax', parseMemory, {
+    ...memory,
+    help: "Most swap beside that; 0: none. A percentage is of the host's memory. Where the kernel counts swap. On cgroup v1, which limits both together, it needs MemoryMax=, and memory that is not used may be swap.",
+  }),
+  MemorySoftLimit: one('memorySoftLimit', parseMemory, {
+    ...memory,
+    help: 'When the host runs short of memory, it is taken first from those above that. cgroup v1 only; v2 has MemoryLow=.',
   }),
   OOMPolicy: one('oomPolicy', parseOomPolicy, {
     syntax: 'kill|kill-all|freeze|restart|raise:PERCENT[:SIZE]',

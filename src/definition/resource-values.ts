@@ -13,13 +13,25 @@ function parseFraction(text: string): number {
 /** Less is no room for an init and what it starts. */
 const MEMORY_MIN = 1 << 20;
 
-/** `512M`, `20%` of the host's, `infinity`. */
-export function parseMemoryLimit(text: string): Amount {
+/** `512M`, `20%` of the host's, `infinity`, `0`. */
+export function parseMemory(text: string): Amount {
   if (text === 'infinity') return text;
-  if (text.endsWith('%')) return { fraction: parseFraction(text) };
-  const count = parseSizeBytes(text);
-  if (count < MEMORY_MIN) throw badValue(`"${text}" is less than 1M: nothing could run`);
-  return { count };
+  return text.endsWith('%') ? { fraction: parseFraction(text) } : { count: parseSizeBytes(text) };
+}
+
+/** What is kept for a container is never without end. */
+export function parseKeptMemory(text: string): Amount {
+  if (text === 'infinity')
+    throw badValue('"infinity" cannot be kept for anybody; for all that there is: 100%');
+  return parseMemory(text);
+}
+
+/** One that a container has to live with. */
+export function parseMemoryLimit(text: string): Amount {
+  const amount = parseMemory(text);
+  if (typeof amount === 'object' && 'count' in amount && amount.count < MEMORY_MIN)
+    throw badValue(`"${text}" is less than 1M: nothing could run`);
+  return amount;
 }
 
 /** The kernel's own largest number of processes (PID_MAX_LIMIT, linux/threads.h). */

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode, TsctError } from '../base/errors.js';
 import type { CgroupLayout } from './facts.js';
 import type { MountEntry } from './mount-table.js';
+import { readOptional } from './optional-file.js';
 
 /** Every controller that v1 has had (cgroups(7)); told apart from mount options like `rw` by name. */
 const V1_CONTROLLERS: ReadonlySet<string> = new Set([
@@ -41,7 +42,15 @@ export function readCgroupLayout(table: readonly MountEntry[], systemdIsInit: bo
       .split(/\s+/)
       .filter(Boolean),
     v1: mounts.v1,
+    accountsSwap: accountsSwap(mounts.v1),
   };
+}
+
+/** The root of v2 has no files of limits that would tell. */
+function accountsSwap(v1: CgroupLayout['v1']): boolean {
+  const memory = v1.find(({ controllers }) => controllers.includes('memory'));
+  if (memory) return existsSync(join(memory.mount, 'memory.memsw.limit_in_bytes'));
+  return existsSync('/proc/swaps') && !/\bswapaccount=0\b/.test(readOptional('/proc/cmdline') ?? '');
 }
 
 /** Pure part of `readCgroupLayout`: where the trees are; undefined without a cgroup2 tree. */

@@ -58,6 +58,8 @@ export interface CgroupLayout {
   readonly unifiedControllers: readonly string[];
   /** v1 hierarchies; named ones as `name=systemd`. Empty on pure v2. */
   readonly v1: readonly { readonly mount: HostPath; readonly controllers: readonly string[] }[];
+  /** The memory controller counts swap (CONFIG_SWAP, and not turned off by swapaccount=0). */
+  readonly accountsSwap: boolean;
 }
 
 export interface DeviceNumber {

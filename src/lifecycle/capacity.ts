@@ -35,6 +35,16 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   {
+    key: 'MemoryMin',
+    host: ({ memoryBytes }) => memoryBytes,
+    of: ({ memoryMin = { count: 0 } }, host) => countOf(memoryMin, host),
+  },
+  {
+    key: 'MemoryLow',
+    host: ({ memoryBytes }) => memoryBytes,
+    of: ({ memoryLow = { count: 0 } }, host) => countOf(memoryLow, host),
+  },
+  {
     key: 'MemoryMax',
     host: ({ memoryBytes }) => memoryBytes,
     of: ({ memoryMax = 'infinity' }, host) => countOf(memoryMax, host),

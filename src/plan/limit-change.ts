@@ -14,6 +14,11 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'memory.high': 'max',
   'memory.max': 'max',
   'memory.limit_in_bytes': '-1',
+  'memory.memsw.limit_in_bytes': '-1',
+  'memory.min': '0',
+  'memory.low': '0',
+  'memory.swap.max': 'max',
+  'memory.soft_limit_in_bytes': '-1',
   'pids.max': 'max',
   'hugetlb.max': 'max',
   'hugetlb.rsvd.max': 'max',
@@ -23,6 +28,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'blkio.throttle.read_iops_device': '0',
   'blkio.throttle.write_iops_device': '0',
 };
+
+const MEMORY_AND_SWAP = 'memory.memsw.limit_in_bytes';
 
 /** The plan of a run with other limits. */
 export function withLimits(plan: LaunchPlan, limits: readonly LimitPlan[]): LaunchPlan {
@@ -49,7 +56,12 @@ export function limitChanges(from: LaunchPlan, to: LaunchPlan): readonly LimitPl
   );
   // A group that is idle takes no weight.
   const awake = weighed.map((limit): LimitPlan => ({ ...limit, file: 'cpu.idle', value: '0', reset: true }));
-  return [...awake.slice(0, 1), ...gone, ...after.filter((limit) => changed.has(fileOf(limit)))];
+  // Memory and swap together are never less than memory, whichever is written first.
+  const both = changed.size === 0 ? [] : before.filter(({ file }) => file === MEMORY_AND_SWAP);
+  const free = both.map((limit): LimitPlan => ({ ...limit, value: '-1', reset: true }));
+  const again = new Set(both.map(fileOf));
+  const written = after.filter((limit) => changed.has(fileOf(limit)) || again.has(fileOf(limit)));
+  return [...awake.slice(0, 1), ...free, ...gone, ...written];
 }
 
 function without(

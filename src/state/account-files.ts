@@ -4,8 +4,23 @@ import { type Groups, number, type ReadText, readText } from './group-text.js';
 /** What is read of a group, by controller and version. */
 const FILES = {
   memory: {
-    v2: ['memory.current', 'memory.max', 'memory.stat', 'memory.swap.current', 'memory.events'],
-    v1: ['memory.usage_in_bytes', 'memory.limit_in_bytes', 'memory.stat', 'memory.oom_control'],
+    v2: [
+      'memory.current',
+      'memory.max',
+      'memory.min',
+      'memory.low',
+      'memory.stat',
+      'memory.swap.current',
+      'memory.swap.max',
+      'memory.events',
+    ],
+    v1: [
+      'memory.usage_in_bytes',
+      'memory.limit_in_bytes',
+      'memory.memsw.limit_in_bytes',
+      'memory.stat',
+      'memory.oom_control',
+    ],
   },
   cpu: { v2: ['cpu.max'], v1: ['cpu.cfs_quota_us', 'cpu.stat'] },
   pids: { v2: ['pids.current', 'pids.max'], v1: ['pids.current', 'pids.max'] },

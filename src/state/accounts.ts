@@ -11,6 +11,7 @@ import {
   readText,
   scaled,
 } from './group-text.js';
+import { type Pressure, pressure } from './pressure.js';
 
 /** What a running container has used, and how much it may. What the host does not account, or limit, is null. */
 export interface Accounts {
@@ -21,6 +22,10 @@ export interface Accounts {
     readonly anon: number | null;
     readonly file: number | null;
     readonly swap: number | null;
+    readonly swapLimit: number | null;
+    /** MemoryMin= and MemoryLow=; 0: nothing. */
+    readonly min: number | null;
+    readonly low: number | null;
     /** How often the kernel has killed somebody at the limit. */
     readonly oomKills: number | null;
   };
@@ -56,21 +61,6 @@ export interface DiskLimit {
   readonly writtenBytes: number | null;
   readonly reads: number | null;
   readonly writes: number | null;
-}
-
-/** Some: at least one task waited; full: all of them did (kernel Documentation/accounting/psi.rst). */
-export interface Pressure {
-  readonly some: Stall;
-  readonly full: Stall | null;
-}
-
-export interface Stall {
-  /** Percent of the last 10, 60, 300 seconds. */
-  readonly avg10: number;
-  readonly avg60: number;
-  readonly avg300: number;
-  /** Seconds since the start. */
-  readonly total: number;
 }
 
 /** Text of one of its files; undefined: there is none. */
@@ -113,18 +103,26 @@ function memoryV2(read: Reader): Accounts['memory'] {
     anon: field(stat, 'anon'),
     file: field(stat, 'file'),
     swap: number(read('memory.swap.current')),
+    swapLimit: limit(read('memory.swap.max')),
+    min: number(read('memory.min')),
+    low: number(read('memory.low')),
     oomKills: field(read('memory.events'), 'oom_kill'),
   };
 }
 
 function memoryV1(read: Reader): Accounts['memory'] {
   const stat = read('memory.stat');
+  const most = limit(read('memory.limit_in_bytes'));
+  const both = limit(read('memory.memsw.limit_in_bytes'));
   return {
     usage: number(read('memory.usage_in_bytes')),
-    limit: limit(read('memory.limit_in_bytes')),
+    limit: most,
     anon: field(stat, 'total_rss'),
     file: field(stat, 'total_cache'),
     swap: field(stat, 'total_swap'),
+    swapLimit: most === null || both === null ? null : both - most,
+    min: null,
+    low: null,
     oomKills: field(read('memory.oom_control'), 'oom_kill'),
   };
 }
@@ -220,21 +218,4 @@ function operations(text: string | undefined): Map<string, Map<string, number>> 
     found.set(device, (found.get(device) ?? new Map()).set(what, Number(count)));
   }
   return found;
-}
-
-function pressure(text: string | undefined): Pressure | null {
-  const stalls = new Map(lines(text).map(([what = '', ...words]) => [what, stall(words)]));
-  const some = stalls.get('some');
-  return some === undefined ? null : { some, full: stalls.get('full') ?? null };
-}
-
-function stall(words: readonly string[]): Stall {
-  const of = new Map(words.map((word) => word.split('=') as [string, string]));
-  const value = (key: string) => Number(of.get(key));
-  return {
-    avg10: value('avg10'),
-    avg60: value('avg60'),
-    avg300: value('avg300'),
-    total: value('total') / 1e6,
-  };
 }

@@ -1,5 +1,5 @@
 /**
- * What becomes of each limit of [Resources] on each kind of host. `enforced`: the test of that name in resources.test.ts
+ * What becomes of each limit of [Resources] on each kind of host. `enforced`: the test of that name in a file resources*.test.ts
  * runs into it; `refused`: it sees exit 5 and the reason. test/unit/plan/limits.test.ts holds it against the key table.
  */
 export const RESOURCE_TABLE: Readonly<Record<string, ResourceRow>> = {
@@ -19,6 +19,8 @@ export const RESOURCE_TABLE: Readonly<Record<string, ResourceRow>> = {
     ...both('AllowedCPUs: the others are not there, whatever root inside asks for'),
   },
   AllowedMemoryNodes: { value: '0', ...both('AllowedMemoryNodes: only those') },
+  MemoryMin: { value: '200M', ...onlyV2('MemoryMin') },
+  MemoryLow: { value: '200M', ...onlyV2('MemoryLow') },
   MemoryHigh: {
     value: '32M',
     v1: { is: 'refused', test: 'MemoryHigh is refused where there is none, when it is set' },
@@ -27,6 +29,16 @@ export const RESOURCE_TABLE: Readonly<Record<string, ResourceRow>> = {
   MemoryMax: {
     value: '48M',
     ...both('MemoryMax: who takes more is killed, the container goes on, the host is told how much it is'),
+  },
+  MemorySwapMax: {
+    value: '64M',
+    with: 'MemoryMax=32M',
+    ...both('MemorySwapMax: so much of it may be swap, and no more'),
+  },
+  MemorySoftLimit: {
+    value: '16M',
+    v1: { is: 'enforced', test: 'MemorySoftLimit: it is taken first from who is above it' },
+    v2: { is: 'refused', test: 'MemorySoftLimit is refused where there is none, when it is set' },
   },
   HugeTLBMax: {
     value: '2M:8M',
@@ -62,4 +74,11 @@ export interface Outcome {
 
 function both(test: string): { readonly v1: Outcome; readonly v2: Outcome } {
   return { v1: { is: 'enforced', test }, v2: { is: 'enforced', test } };
+}
+
+function onlyV2(key: string): { readonly v1: Outcome; readonly v2: Outcome } {
+  return {
+    v1: { is: 'refused', test: `${key} is refused where there is none, when it is set` },
+    v2: { is: 'enforced', test: `${key}: others give theirs first` },
+  };
 }

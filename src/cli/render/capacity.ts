@@ -3,6 +3,8 @@ import { table } from './table.js';
 import { formatBytes } from './units.js';
 
 const UNITS: Readonly<Record<string, (value: number) => string>> = {
+  MemoryMin: formatBytes,
+  MemoryLow: formatBytes,
   MemoryMax: formatBytes,
   CPUQuota: (cpus) => `${Math.round(cpus * 100)}%`,
 };
@@ -20,10 +22,13 @@ export function renderCapacity({ containers, lines }: CapacityReport): string {
     ];
   });
   const over = lines.filter(({ isOvercommitted }) => isOvercommitted).map(verdict);
-  const end = over.length > 0 ? over : [`The host has what its ${containers} containers are limited to.`];
+  const end =
+    over.length > 0 ? over : [`The host has what its ${containers} containers are promised and limited to.`];
   return `${table(['KEY', 'ALL CONTAINERS', 'HOST', 'SHARE', 'UNLIMITED'], rows)}\n${end.join('\n')}\n`;
 }
 
 function verdict({ key }: CapacityLine): string {
+  if (key === 'MemoryMin' || key === 'MemoryLow')
+    return `Over-committed: more is promised than there is by ${key}=: none of them can rely on it. Lower some: tsct config set NAME Resources.${key}=...`;
   return `Over-committed: all together may have more than there is by ${key}=. Lower some: tsct config set NAME Resources.${key}=...`;
 }

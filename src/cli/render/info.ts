@@ -13,7 +13,7 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     ['Supervisor', about.supervisorPid === null ? null : `pid ${about.supervisorPid}`],
     ['Uptime', about.uptime === null ? null : formatDuration(about.uptime)],
     ['Boots', about.boots === null || about.boots < 2 ? null : `${about.boots} since tsct start`],
-    ['Memory', ofLimit(about.memory, formatBytes)],
+    ['Memory', renderMemory(about.memory)],
     ['Out of memory', renderOom(about.oom)],
     ['CPU time', renderCpu(about.cpu)],
     ['Tasks', ofLimit(about.tasks, String)],
@@ -39,6 +39,14 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     .filter(([, value]) => value !== null)
     .map(([title, value]) => `${`${title}:`.padEnd(width + 1)} ${value}\n`)
     .join('');
+}
+
+/** With what of it others do not get. */
+function renderMemory(memory: ContainerInfo['memory']): string | null {
+  const used = ofLimit(memory, formatBytes);
+  const kept = memory?.min ? `, ${formatBytes(memory.min)} kept` : '';
+  const low = memory?.low ? `, ${formatBytes(memory.low)} if it can be` : '';
+  return used && used + kept + low;
 }
 
 function renderOom(oom: ContainerInfo['oom']): string | null {

@@ -14,7 +14,7 @@ const account = (cell: (accounts: ContainerStats) => string | number | null): Co
   isAccount: true,
 });
 
-/** By the names that `--columns` takes; `.max` is the limit of what is before it. */
+/** By the names that `--columns` takes; `.max` is the limit of what is before it, `.min` and `.low` what is kept of it. */
 const COLUMNS: Readonly<Record<string, Column>> = {
   name: { cell: ({ name }) => name },
   state: { cell: ({ state }) => state },
@@ -24,7 +24,10 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   'cpu.max': account(({ cpu }) => (cpu.limit === null ? null : `${Math.round(cpu.limit * 100)}%`)),
   memory: { cell: ({ memory }) => formatBytes(memory) },
   'memory.max': account(({ memory }) => formatBytes(memory.limit)),
+  'memory.min': account(({ memory }) => formatBytes(memory.min)),
+  'memory.low': account(({ memory }) => formatBytes(memory.low)),
   swap: account(({ memory }) => formatBytes(memory.swap)),
+  'swap.max': account(({ memory }) => formatBytes(memory.swapLimit)),
   tasks: { cell: ({ tasks }) => tasks },
   'tasks.max': account(({ tasks }) => tasks.limit),
   addresses: { cell: ({ addresses }) => addresses.join(' ') },

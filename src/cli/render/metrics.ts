@@ -47,6 +47,13 @@ const METRICS: readonly Metric[] = [
   { name: 'tsct_memory_file_bytes', help: 'Page cache and tmpfs.', of: ({ memory }) => one(memory.file) },
   { name: 'tsct_memory_swap_bytes', help: 'Swap.', of: ({ memory }) => one(memory.swap) },
   {
+    name: 'tsct_memory_swap_limit_bytes',
+    help: 'MemorySwapMax=.',
+    of: ({ memory }) => one(memory.swapLimit),
+  },
+  { name: 'tsct_memory_min_bytes', help: 'MemoryMin=.', of: ({ memory }) => one(memory.min) },
+  { name: 'tsct_memory_low_bytes', help: 'MemoryLow=.', of: ({ memory }) => one(memory.low) },
+  {
     name: 'tsct_oom_kills_total',
     help: 'Processes that the kernel killed at the memory limit.',
     of: ({ memory }) => one(memory.oomKills),

@@ -59,6 +59,7 @@ describe('judgeCgroups', () => {
       unifiedMount: '/sys/fs/cgroup/unified',
       unifiedControllers: ['pids'],
       v1: [{ mount: '/sys/fs/cgroup/cpu,cpuacct', controllers: ['cpu', 'cpuacct'] }],
+      accountsSwap: true,
     });
     const by = Object.fromEntries(lines.map((line) => [line.name, line]));
     expect(by['controller cpu']).toMatchObject({ status: 'ok', found: 'v1, /sys/fs/cgroup/cpu,cpuacct' });
@@ -75,6 +76,7 @@ describe('judgeCgroups', () => {
       unifiedMount: '/sys/fs/cgroup',
       unifiedControllers: [],
       v1: [],
+      accountsSwap: true,
     });
     expect(lines.find(({ name }) => name === 'controller memory')?.fix).toContain('cgroup_enable=memory');
     expect(judgeCgroups(undefined)).toEqual([expect.objectContaining({ status: 'missing', required: true })]);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { DEVICE_KEYS } from '../../../src/definition/device-keys.js';
 import { parseDefinition } from '../../../src/definition/parse.js';
@@ -29,7 +29,11 @@ const limitsOf = (host: 'v1' | 'v2', ...settings: string[]) =>
     HOSTS[host],
   );
 
-const tests = readFileSync(new URL('../../container/resources.test.ts', import.meta.url), 'utf8');
+const testsDir = new URL('../../container/', import.meta.url);
+const tests = readdirSync(testsDir)
+  .filter((name) => /^resources.*\.test\.ts$/.test(name))
+  .map((name) => readFileSync(new URL(name, testsDir), 'utf8'))
+  .join('');
 
 test('every limit has a row in the table of what becomes of it, and no other has', () => {
   // What happens at MemoryMax= is no limit, and no change at once: oom.test.ts has it.

@@ -21,6 +21,7 @@ export const SAMPLE_FACTS: HostFacts = {
       { mount: '/sys/fs/cgroup/pids', controllers: ['pids'] },
       { mount: '/sys/fs/cgroup/devices', controllers: ['devices'] },
     ],
+    accountsSwap: true,
   },
   osRelease: 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n',
   resolvConf: { host: 'nameserver 192.0.2.53\n' },
@@ -48,6 +49,7 @@ export const MODERN_FACTS: HostFacts = {
     unifiedMount: '/sys/fs/cgroup',
     unifiedControllers: ['cpu', 'memory', 'pids'],
     v1: [],
+    accountsSwap: true,
   },
   rlimits: { RLIMIT_NOFILE: UNLIMITED },
 };
