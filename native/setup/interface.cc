@@ -8,6 +8,7 @@
 #include "setup/network_namespace.h"
 #include "setup/nft.h"
 #include "setup/rate_limit.h"
+#include "setup/reply_routes.h"
 #include "sys/error.h"
 
 namespace tsct {
@@ -44,11 +45,21 @@ void make_veth(NetlinkSocket& netlink, const InterfacePlan& plan, int netns) {
   limit_rates(netlink, plan);
 }
 
+// For who is on that link, and asks there who has the address.
+void answer_on_link(NetlinkSocket& host, const InterfacePlan& plan, bool wanted) {
+  if (plan.link.empty()) return;
+  std::optional<Link> parent = find_link(host, plan.link);
+  if (parent) return host.run(proxy_requests(plan, parent->index, wanted));
+  if (wanted)
+    refuse("answer on link", plan.link + " for " + plan.name, "there is no link " + plan.link, ENODEV);
+}
+
 void make_routed(NetlinkSocket& host, const InterfacePlan& plan, int netns) {
   make_veth(host, plan, netns);
   std::optional<Link> link = find_link(host, plan.host_name);
   if (!link) refuse("make link", plan.host_name, "it went away again", ENODEV);
   host.run(routed_requests(plan, link->index));
+  answer_on_link(host, plan, true);
 }
 
 void make_upper(NetlinkSocket& host, const InterfacePlan& plan, int netns) {
@@ -110,10 +121,12 @@ void configure_interface(NetlinkSocket& inside, const InterfacePlan& plan) {
   std::optional<Link> link = find_link(inside, plan.name);
   if (!link) refuse("give address", plan.name, "the link is not there", ENODEV);
   inside.run(inside_requests(plan, link->index));
+  if (plan.replies.table) inside.run(reply_requests(plan, link->index));
 }
 
 void remove_interface(NetlinkSocket& host, const InterfacePlan& plan, const GuestPlaces& guest) {
   if (plan.is_veth()) {
+    if (plan.kind == InterfaceKind::kRouted) answer_on_link(host, plan, false);
     delete_veth(host, plan);
     return delete_tables(plan);
   }

@@ -1,6 +1,7 @@
 #include "setup/link_kinds.h"
 
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
@@ -63,6 +64,24 @@ std::vector<NetlinkRequest> routed_requests(const InterfacePlan& plan, int index
     requests.push_back(address_request(prefix, index, plan.host_name, RT_SCOPE_LINK));
   for (const auto& prefix : plan.addresses)
     requests.push_back(direct_route_request(prefix.address, index, plan.host_name));
+  return requests;
+}
+
+std::vector<NetlinkRequest> proxy_requests(const InterfacePlan& plan, int index, bool wanted) {
+  std::vector<NetlinkRequest> requests;
+  for (const auto& [address, length, text] : plan.addresses) {
+    ndmsg header{};
+    header.ndm_family = static_cast<uint8_t>(address.family);
+    header.ndm_ifindex = index;
+    header.ndm_state = NUD_PERMANENT;
+    header.ndm_flags = NTF_PROXY;
+    NetlinkMessage message(wanted ? RTM_NEWNEIGH : RTM_DELNEIGH, wanted ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+                           header);
+    message.put(NDA_DST, address.bytes.data(), address.size());
+    requests.push_back({std::move(message), wanted ? "answer on link" : "answer on link no longer",
+                        plan.link + " for " + address.text,
+                        wanted ? std::vector<int>{} : std::vector<int>{ENOENT}});
+  }
   return requests;
 }
 

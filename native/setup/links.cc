@@ -117,16 +117,13 @@ std::string route_text(const RoutePlan& route) {
   return route.to.text + (route.via ? " via " + route.via->text : "");
 }
 
-NetlinkRequest route_request(const RoutePlan& route, int index, const std::string& name) {
+// In a table beside the main one as the kernel's own: reply_routes.cc says why.
+rtmsg route_header(const RoutePlan& route) {
   rtmsg header = route_header(route.to);
-  if (!route.via) header.rtm_scope = RT_SCOPE_LINK;
-  if (route.on_link) header.rtm_flags |= RTNH_F_ONLINK;
-  // Without NLM_F_EXCL: the link is up, and a router may have announced itself already.
-  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE, header);
-  if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
-  if (route.via) message.put(RTA_GATEWAY, route.via->bytes.data(), route.via->size());
-  message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
-  return {std::move(message), "add route", route_text(route) + " on " + name};
+  if (!route.table) return header;
+  header.rtm_table = RT_TABLE_UNSPEC;
+  header.rtm_protocol = RTPROT_KERNEL;
+  return header;
 }
 
 NetlinkRequest delete_address_request(const IpPrefix& prefix, int index, const std::string& name) {
@@ -139,8 +136,23 @@ NetlinkRequest delete_address_request(const IpPrefix& prefix, int index, const s
   return {std::move(message), "take address", prefix.text + " from " + name, {EADDRNOTAVAIL}};
 }
 
+}  // namespace
+
+NetlinkRequest route_request(const RoutePlan& route, int index, const std::string& name) {
+  rtmsg header = route_header(route);
+  if (!route.via) header.rtm_scope = RT_SCOPE_LINK;
+  if (route.on_link) header.rtm_flags |= RTNH_F_ONLINK;
+  // Without NLM_F_EXCL: the link is up, and a router may have announced itself already.
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE, header);
+  if (route.to.length > 0) message.put(RTA_DST, route.to.address.bytes.data(), route.to.address.size());
+  if (route.via) message.put(RTA_GATEWAY, route.via->bytes.data(), route.via->size());
+  if (route.table) message.put_u32(RTA_TABLE, route.table);
+  message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
+  return {std::move(message), "add route", route_text(route) + " on " + name};
+}
+
 NetlinkRequest delete_route_request(const RoutePlan& route, int index, const std::string& name) {
-  rtmsg header = route_header(route.to);
+  rtmsg header = route_header(route);
   header.rtm_protocol = RTPROT_UNSPEC;  // any
   header.rtm_scope = RT_SCOPE_NOWHERE;  // any
   NetlinkMessage message(RTM_DELROUTE, 0, header);
@@ -149,6 +161,8 @@ NetlinkRequest delete_route_request(const RoutePlan& route, int index, const std
   message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
   return {std::move(message), "remove route", route_text(route) + " on " + name, {ESRCH}};
 }
+
+namespace {
 
 std::optional<NetlinkRequest> set_request(NetlinkMessage message, const InterfacePlan& from,
                                           const InterfacePlan& to, const Mac& mac) {
@@ -282,23 +296,6 @@ Mac host_mac(const InterfacePlan& plan) {
   if (plan.host_mac) return *plan.host_mac;
   mac[0] = mac[0] == 0xfe ? 0xfa : 0xfe;
   return mac;
-}
-
-NetlinkRequest new_ifb_request(const std::string& name, const Mac& mac) {
-  NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
-  message.put_text(IFLA_IFNAME, name).put(IFLA_ADDRESS, mac.data(), mac.size());
-  message.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "ifb").end_nest();
-  return {std::move(message), "limit rate of link", name + " with ifb"};
-}
-
-std::vector<NetlinkRequest> ifb_requests(const std::string& name, const std::string& alt_name) {
-  std::vector<NetlinkRequest> requests;
-  requests.push_back(name_request(name, alt_name));
-  NetlinkMessage set(RTM_SETLINK, 0, up_header());
-  set.put_text(IFLA_IFNAME, name).put_text(IFLA_IFALIAS, alt_name);
-  put_no_own_address(set);
-  requests.push_back({std::move(set), "limit rate of link", name + " with ifb"});
-  return requests;
 }
 
 NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns) {

@@ -39,8 +39,6 @@ std::vector<NetlinkRequest> bridge_requests(const NetworkUse& network);
 std::vector<NetlinkRequest> bridge_address_requests(const NetworkUse& network, int index);
 // Of the host's end.
 Mac host_mac(const InterfacePlan& plan);
-NetlinkRequest new_ifb_request(const std::string& name, const Mac& mac);
-std::vector<NetlinkRequest> ifb_requests(const std::string& name, const std::string& alt_name);
 // The other end is born in `netns`.
 NetlinkRequest new_veth_request(const InterfacePlan& plan, int netns);
 std::vector<NetlinkRequest> veth_requests(const InterfacePlan& plan, const Link& bridge);
@@ -61,6 +59,9 @@ ifinfomsg link_header(int index = 0);
 ifinfomsg up_header(int index = 0);
 NetlinkRequest name_request(const std::string& name, const std::string& alt_name);
 void put_no_own_address(NetlinkMessage& message);
+NetlinkRequest route_request(const RoutePlan& route, int index, const std::string& name);
+// Gone counts as done.
+NetlinkRequest delete_route_request(const RoutePlan& route, int index, const std::string& name);
 NetlinkRequest address_request(const IpPrefix& prefix, int index, const std::string& name,
                                uint8_t scope = RT_SCOPE_UNIVERSE);
 // To one address alone. There must be no other such route: it would be somebody else's.

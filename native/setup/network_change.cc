@@ -15,6 +15,7 @@
 #include "setup/network_up.h"
 #include "setup/nft.h"
 #include "setup/port_change.h"
+#include "setup/reply_routes.h"
 #include "setup/tree.h"
 #include "setup/user_namespace.h"
 #include "sys/error.h"
@@ -96,8 +97,7 @@ class Change {
     Connection connection(plan_);
     connection.enter();
     // A link goes before what fences it in.
-    for (const auto* interface : gone_)
-      remove_interface(netlink_, *interface, {inside_.netns(), run_dir_.get()});
+    for (const auto* interface : gone_) remove(*interface);
     connection.load_rules(rules_to_remove(from_, to_));
     pin();
     connection.connect_to(inside_.netns(), made_);
@@ -130,6 +130,11 @@ class Change {
       made_.push_back(&now);
       if (!now.is_veth() || link_of(now)) gone_.push_back(&now);
     }
+  }
+
+  void remove(const InterfacePlan& interface) {
+    remove_interface(netlink_, interface, {inside_.netns(), run_dir_.get()});
+    inside_.netlink().run(forget_reply_requests(interface));
   }
 
   void pin() {
@@ -166,6 +171,7 @@ class Change {
     const InterfacePlan& before = *find(from_, now);
     netlink_.run(change_requests(before, now));
     inside_.netlink().run(change_inside_requests(before, now, index_inside(now)));
+    inside_.netlink().run(change_reply_requests(before, now, index_inside(now)));
   }
 
   bool is_still_on(const InterfacePlan& before) {

@@ -162,7 +162,7 @@ void decode_kind(JsonReader& r, InterfacePlan& i) {
   i.kind = interface_kind(r);
   if (i.is_veth()) i.host_name = link_name(r, "hostName");
   if (i.kind == InterfaceKind::kBridge) i.bridge = link_name(r, "bridge");
-  if (!i.is_veth()) i.link = link_name(r, "link");
+  if (!i.is_veth() || (i.kind == InterfaceKind::kRouted && r.has("link"))) i.link = link_name(r, "link");
   if (i.kind == InterfaceKind::kMacvlan)
     i.mode = r.word("mode", {"private", "vepa", "bridge", "passthru", "source"});
   if (i.kind == InterfaceKind::kIpvlan) i.mode = r.word("mode", {"l2", "l3", "l3s"});
@@ -195,6 +195,18 @@ RoutePlan decode_route(JsonReader& r) {
   return route;
 }
 
+void decode_replies(JsonReader r, InterfacePlan& i) {
+  i.replies.table = r.get<uint32_t>("table");
+  if (i.replies.table < 256) refuse("decode plan", r.where("table"), "is one of the kernel's own");
+  for (const auto& text : r.get<std::vector<std::string>>("from"))
+    i.replies.from.push_back(ip_address(text, r.where("from")));
+  r.each("routes", [&](JsonReader& route) {
+    i.replies.routes.push_back(decode_route(route));
+    i.replies.routes.back().table = i.replies.table;
+  });
+  r.done();
+}
+
 InterfacePlan decode_interface(JsonReader& r) {
   InterfacePlan i;
   i.name = link_name(r, "name");
@@ -206,6 +218,7 @@ InterfacePlan decode_interface(JsonReader& r) {
   if (r.has("queueLength")) i.queue_length = r.get<uint32_t>("queueLength");
   i.addresses = addresses(r, "addresses");
   r.each("routes", [&](JsonReader& route) { i.routes.push_back(decode_route(route)); });
+  if (r.has("replies")) decode_replies(r.object("replies"), i);
   if (r.has("rules")) {
     JsonReader rules = r.object("rules");
     i.rules_add = rules.get<std::string>("add");

@@ -46,6 +46,7 @@ struct RoutePlan {
   IpPrefix to;
   std::optional<IpAddress> via;  // absent: directly
   bool on_link = false;          // `via` is there though no address says so
+  uint32_t table = 0;            // 0: the main one
 };
 
 // Ports of the host that lead to the first address of the interface: host + n to container + n.
@@ -75,7 +76,8 @@ struct InterfacePlan {
   InterfaceKind kind = InterfaceKind::kBridge;
   std::string host_name;  // bridge, routed
   std::string bridge;     // bridge
-  std::string link;       // the others: what it is made on, or what it is
+  // routed: where the host answers for it; the others: what it is made on, or what it is.
+  std::string link;
   std::string mode;
   std::vector<Mac> sources;
   uint16_t vlan_id = 0;
@@ -86,6 +88,11 @@ struct InterfacePlan {
   std::vector<IpPrefix> addresses;
   std::vector<IpPrefix> host_addresses;
   std::vector<RoutePlan> routes;
+  struct {
+    uint32_t table = 0;
+    std::vector<IpAddress> from;
+    std::vector<RoutePlan> routes;
+  } replies;  // of what is sent from these addresses
   // routed: group of links; all tables that there may be, and what makes those that are wanted.
   uint32_t group = 0;
   std::vector<std::string> tables;

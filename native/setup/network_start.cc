@@ -87,7 +87,9 @@ void Connection::load_rules(const std::string& before) {
     std::string rules = before;
     for (const auto& interface : plan_.network.interfaces) {
       if (!interface.rules_add.empty()) rules += interface.rules_add + "\n";
-      if (interface.kind == InterfaceKind::kRouted) forward(interface.addresses);
+      if (interface.kind != InterfaceKind::kRouted) continue;
+      forward(interface.addresses);
+      allow_proxy(interface);
     }
     NetfilterSocket netfilter;
     if (!change_elements(rules, netfilter)) {

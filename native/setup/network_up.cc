@@ -57,6 +57,19 @@ void forward(const std::vector<IpPrefix>& addresses) {
   }
 }
 
+// ARP needs no switch to answer for whom it is told of (ip-sysctl.rst, proxy_ndp). Without such neighbours it
+// does nothing, and is not turned off again either.
+void allow_proxy(const InterfacePlan& interface) {
+  auto is_ipv6 = [](const IpPrefix& prefix) { return prefix.address.family == AF_INET6; };
+  if (interface.link.empty() || std::ranges::none_of(interface.addresses, is_ipv6)) return;
+  std::string path = "/proc/sys/net/ipv6/conf/" + interface.link + "/proxy_ndp";
+  try {
+    if (!reads(path, '1')) write_file(AT_FDCWD, path, "1", "answer on link");
+  } catch (const SysError& e) {
+    if (e.err != ENOENT) throw;  // who makes the interface says that there is no such link
+  }
+}
+
 namespace {
 
 // A start that was killed right after it had made it has given it no name, but an address.

@@ -10,6 +10,8 @@ namespace tsct {
 
 // Turns on forwarding for the versions of IP that these are of.
 void forward(const std::vector<IpPrefix>& addresses);
+// Lets the host answer on that link for neighbours of IPv6 that it is told of.
+void allow_proxy(const InterfacePlan& interface);
 
 // Its bridge, if all of it is up and as the plan has it. Under a lock of the network.
 std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& network,

@@ -26,6 +26,23 @@ tcmsg qdisc_header(int index, uint32_t parent, uint32_t handle, uint32_t info = 
   return header;
 }
 
+NetlinkRequest new_ifb_request(const std::string& name, const Mac& mac) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.put_text(IFLA_IFNAME, name).put(IFLA_ADDRESS, mac.data(), mac.size());
+  message.begin_nest(IFLA_LINKINFO).put_text(IFLA_INFO_KIND, "ifb").end_nest();
+  return {std::move(message), "limit rate of link", name + " with ifb"};
+}
+
+std::vector<NetlinkRequest> ifb_requests(const std::string& name, const std::string& alt_name) {
+  std::vector<NetlinkRequest> requests;
+  requests.push_back(name_request(name, alt_name));
+  NetlinkMessage set(RTM_SETLINK, 0, up_header());
+  set.put_text(IFLA_IFNAME, name).put_text(IFLA_IFALIAS, alt_name);
+  put_no_own_address(set);
+  requests.push_back({std::move(set), "limit rate of link", name + " with ifb"});
+  return requests;
+}
+
 // A bucket of tokens (tc-tbf(8)) on what the link sends. No tables of times: the kernel computes since 3.x.
 NetlinkRequest bucket_request(const RateLimit& limit, int index, const std::string& name) {
   NetlinkMessage message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, qdisc_header(index, TC_H_ROOT, 1u << 16));

@@ -21,7 +21,7 @@ const ONLY_FOR: Readonly<Record<string, readonly Kind[]>> = {
   Deny: ['bridge', 'routed'],
   IngressMax: ['bridge', 'routed'],
   EgressMax: ['bridge', 'routed'],
-  Link: ['macvlan', 'ipvlan', 'vlan', 'physical'],
+  Link: ['routed', 'macvlan', 'ipvlan', 'vlan', 'physical'],
   Mode: ['macvlan', 'ipvlan'],
   SourceMACAddress: ['macvlan'],
   VLANId: ['vlan'],

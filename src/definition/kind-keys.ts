@@ -14,12 +14,12 @@ export const KIND_KEYS = {
   Kind: oneOr('kind', parseChoice('bridge', 'routed', 'macvlan', 'ipvlan', 'vlan', 'physical'), 'bridge', {
     live: true,
     syntax: 'bridge|routed|macvlan|ipvlan|vlan|physical',
-    help: "What it is. bridge: the end of a veth whose other end is a port of a bridge, that of Network= or Bridge=. routed: a veth without a bridge: the host has a route to each Address=, and the container sends all to the host (its gateways are 169.254.1.1 and fe80::1), which forwards and lets it send from no other address; tsct hides nothing behind the host's address there, so whoever is to answer needs a way back. macvlan, ipvlan, vlan: made on Link=, and in the network beyond that a machine of its own, whom tsct cannot keep from sending as another; addresses are those of Address=, or what the guest gets by DHCP. macvlan has a MAC address of its own and cannot reach the host by Link=, ipvlan has that of Link=. physical: the link of the host that Link= names is the container's while it runs, with its own MAC address; at the end the host has it back under its name, without the addresses that it had.",
+    help: "What it is. bridge: the end of a veth whose other end is a port of a bridge, that of Network= or Bridge=. routed: a veth without a bridge: the host has a route to each Address=, and the container sends all to the host (its gateways are 169.254.1.1 and fe80::1), which forwards and lets it send from no other address; tsct hides nothing behind the host's address there, so whoever is to answer needs a way back: a route of his, or Link=. macvlan, ipvlan, vlan: made on Link=, and in the network beyond that a machine of its own, whom tsct cannot keep from sending as another; addresses are those of Address=, or what the guest gets by DHCP. macvlan has a MAC address of its own and cannot reach the host by Link=, ipvlan has that of Link=. physical: the link of the host that Link= names is the container's while it runs, with its own MAC address; at the end the host has it back under its name, without the addresses that it had.",
   }),
   Link: one('link', parseLinkName, {
     live: true,
     syntax: 'LINK',
-    help: 'The link of the host that it is made on (macvlan, ipvlan, vlan: it has to be up), or that is given to the container (physical).',
+    help: 'The link of the host that it is made on (macvlan, ipvlan, vlan: it has to be up), or that is given to the container (physical). With Kind=routed: one on which the host answers for each Address= (ARP and neighbour discovery), so that machines on that network, whose subnet the addresses are of, reach it without a route. Its switch proxy_ndp stays on then. Not set: on none.',
   }),
   Mode: one('mode', parseChoice(...MACVLAN_MODES, ...IPVLAN_MODES), {
     live: true,

@@ -62,7 +62,7 @@ export const INTERFACE_KEYS = {
   Gateway: list('gateways', parseIps, {
     live: true,
     syntax: 'ADDRESS...',
-    help: "Where the default route leads, one of each kind. Not set: a network's own gateway, or that of Kind=routed, for the first interface that has one.",
+    help: "Where the default route leads, one of each kind. Not set: a network's own gateway, or that of Kind=routed, for the first interface that has one. What is sent from an address of another interface that has one goes by its own all the same (ip-rule(8)).",
   }),
   DNS: list('dns', parseIps, {
     live: true,

@@ -20,6 +20,14 @@ export function bridgeName(network: string, rootHash: string): string {
   return `${network.slice(0, lengthMax)}-${digest(network, rootHash).slice(0, HASH_LENGTH)}`;
 }
 
+/**
+ * Number of the table of routes that answers of an interface go by, in the container. The kernel's own are below 256;
+ * what others choose by hand is small.
+ */
+export function replyTable(link: string): number {
+  return 0x74000000 + Number.parseInt(digest('replies', link).slice(0, 6), 16);
+}
+
 /** By which a bridge is known to be a network's, whatever it is called. No link of a container is called so. */
 export function bridgeAltName(key: string): string {
   return `tsctnet-${key}`;

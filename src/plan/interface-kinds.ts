@@ -69,6 +69,7 @@ function planRouted(
   const port = { link, mac, addresses: of.addresses, gateways, ...fences };
   return {
     hostName: link,
+    ...(of.link === undefined ? {} : { link: of.link }),
     group: LINK_GROUP,
     hostAddresses: gateways.map(formatCidr),
     tables: routedTables({ ...port, isDelayed: of.egressMaxBits !== undefined }),

@@ -19,7 +19,7 @@ const NOTHING: NetworkPlan = { networks: [], interfaces: [] };
 
 /** What native changes of an interface that stays; with any other difference it is made anew, as those of other kinds are. */
 const CHANGED_IN_PLACE: Readonly<Partial<Record<InterfacePlan['kind'], readonly (keyof InterfacePlan)[]>>> = {
-  bridge: ['mac', 'hostMac', 'mtu', 'addresses', 'routes', 'rules', 'ports'],
+  bridge: ['mac', 'hostMac', 'mtu', 'addresses', 'routes', 'replies', 'rules', 'ports'],
   routed: ['tables'],
 };
 

@@ -69,7 +69,7 @@ export interface InterfacePlan {
   readonly altName: string;
   /** bridge: that of one of `networks`, or any other of the host's, which has to exist. */
   readonly bridge?: string;
-  /** macvlan, ipvlan, vlan, physical: a link of the host. */
+  /** macvlan, ipvlan, vlan, physical: a link of the host. routed: one on which the host answers for `addresses`. */
   readonly link?: string;
   /** macvlan: private, vepa, bridge, passthru, source; ipvlan: l2, l3, l3s. */
   readonly mode?: string;
@@ -90,7 +90,16 @@ export interface InterfacePlan {
    * `to` with prefix length, 0.0.0.0/0 and ::/0 the default ones. Without `via`: to all of them directly; `onLink`: `via`
    * is there though no address says so.
    */
-  readonly routes: readonly { readonly to: string; readonly via?: string; readonly onLink?: boolean }[];
+  readonly routes: readonly RoutePlan[];
+  /**
+   * Where another interface has the default route: what is sent `from` these addresses goes by these routes all the same,
+   * by a table of their own. Answers would take the other way out, where they are nobody's.
+   */
+  readonly replies?: {
+    readonly table: number;
+    readonly from: readonly string[];
+    readonly routes: readonly RoutePlan[];
+  };
   /** routed: of the host end, as that of networks' bridges. */
   readonly group?: number;
   /**
@@ -112,6 +121,12 @@ export interface InterfacePlan {
   };
   /** Bound on the host by tsct-ports while the container runs; they lead to the first address of their kind. */
   readonly ports?: readonly PortPlan[];
+}
+
+export interface RoutePlan {
+  readonly to: string;
+  readonly via?: string;
+  readonly onLink?: boolean;
 }
 
 /** A bucket of tokens, tc-tbf(8). */

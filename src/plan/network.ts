@@ -1,10 +1,18 @@
 import { TsctError } from '../base/errors.js';
-import { type Cidr, contains, formatCidr, networkOf, parseCidr } from '../base/ip.js';
+import { bitsOf, type Cidr, contains, formatCidr, networkOf, parseCidr } from '../base/ip.js';
 import type { StateLayout } from '../base/paths.js';
 import type { InterfaceDefinition } from '../definition/schema.js';
 import { DOMAIN, dhcpRecord, dnsmasqArgv, hostsRecord } from '../network/dnsmasq.js';
 import { hasOwnMac, networkOfInterface } from '../network/kinds.js';
-import { bridgeAltName, bridgeName, LINK_GROUP, portAltName, portName, stableMac } from '../network/links.js';
+import {
+  bridgeAltName,
+  bridgeName,
+  LINK_GROUP,
+  portAltName,
+  portName,
+  replyTable,
+  stableMac,
+} from '../network/links.js';
 import { portRules } from '../network/port-rules.js';
 import { guestRules, networkRuleset, type RuledNetwork, tablesOf } from '../network/ruleset.js';
 import { gatewayOf } from '../network/subnet.js';
@@ -157,6 +165,26 @@ function waysOf({ definition, addresses, network }: Connected): readonly Way[] {
     .map(({ version, text }) => ({ version, via: text }));
 }
 
+const defaultRoute = ({ version, ...way }: Way) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', ...way });
+
+/** How it answers where it has a way out but not the default route. */
+function repliesOf(one: Connected, defaults: ReadonlyMap<4 | 6, Connected>): Pick<InterfacePlan, 'replies'> {
+  const ways = waysOf(one).filter(({ version }) => defaults.get(version) !== one);
+  const own = one.addresses.filter((address) => ways.some(({ version }) => version === address.version));
+  if (own.length === 0) return {};
+  const direct = own
+    .filter(({ version, length }) => length < bitsOf(version))
+    .map(networkOf)
+    .map(formatCidr);
+  return {
+    replies: {
+      table: replyTable(one.definition.name),
+      from: own.map(({ text }) => text),
+      routes: [...[...new Set(direct)].map((to) => ({ to })), ...ways.map(defaultRoute)],
+    },
+  };
+}
+
 /** @param defaults which interface has the default route of each kind. */
 function buildInterface(
   { layout, name, definition }: PlanInput,
@@ -177,7 +205,8 @@ function buildInterface(
     ...limitsOf(key, of),
     routes: waysOf(one)
       .filter(({ version }) => defaults.get(version) === one)
-      .map(({ version, ...way }) => ({ to: version === 4 ? '0.0.0.0/0' : '::/0', ...way })),
+      .map(defaultRoute),
+    ...repliesOf(one, defaults),
   };
   const hostName = portName(key, of.name);
   if (of.kind !== 'bridge' || mac === undefined) {

@@ -101,7 +101,7 @@ export const HINTS: readonly Rule[] = [
     hint: 'bring it up first: ip link set LINK up',
   },
   {
-    step: /^(make (macvlan|ipvlan|vlan)|give link)/,
+    step: /^(make (macvlan|ipvlan|vlan)|give link|answer on link)/,
     errno: ['ENODEV'],
     exitCode: ExitCode.WrongState,
     hint: 'set Link= to one of those that ip link shows; those given to a container come back when it ends',
