@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -27,14 +28,20 @@ constexpr size_t kBuffer = 4 * kPiece;
 constexpr size_t kPage = 4096;
 // Each waiting file holds two directories open at most.
 constexpr size_t kQueueMax = 256;
+// While one file is copied that takes long, the walk goes on no further than this.
+constexpr size_t kRecordsMax = 1 << 14;
 
 bool all_zero(const char* data, size_t size) {
   return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
 }
 
+// One line of the listing: kept until all before it are in the id.
 struct Record {
+  explicit Record(const Entry& e) : entry(e) {}
+
   Entry entry;
   std::string content;
+  std::atomic<bool> done = false;
 };
 
 struct FileJob {
@@ -62,10 +69,11 @@ class Copier {
     }
     if (failure_) std::rethrow_exception(failure_);
     if (writes()) {
-      for (const Record* link : hardlinks_) writer_.make(link->entry);
+      for (const Entry& link : hardlinks_) writer_.make(link);
       writer_.finish();
     }
-    return id();
+    list_done();
+    return "sha256:" + listing_.hex();
   }
 
  private:
@@ -73,28 +81,32 @@ class Copier {
 
   void visit(const Found& found) {
     report_.count_entry(found.entry);
-    records_.push_back({found.entry, ""});
-    Record& record = records_.back();
-    if (!found.entry.hardlink.empty()) {
-      hardlinks_.push_back(&record);
-      return;
-    }
-    if (found.entry.is(S_IFREG))
+    list_done();
+    Record& record = records_.emplace_back(found.entry);
+    bool is_link = !found.entry.hardlink.empty();
+    if (found.entry.is(S_IFREG) && !is_link)
       return enqueue({found, writes() ? writer_.place(found.entry.path) : TreeWriter::Place{}, &record});
     if (found.entry.is(S_IFDIR)) {
       UniqueFd fd = open_found(found);
       record.entry.xattrs = read_xattrs(fd.get(), found.entry.path, report_);
     }
-    if (writes()) writer_.make(record.entry);
+    if (is_link)
+      hardlinks_.push_back(record.entry);
+    else if (writes())
+      writer_.make(record.entry);
+    record.done = true;
   }
 
   void enqueue(FileJob&& job) {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return queue_.size() < kQueueMax || failure_; });
+    room_.wait(lock, [this] { return (queue_.size() < kQueueMax && may_list()) || failure_; });
     if (failure_) std::rethrow_exception(failure_);
     queue_.push_back(std::move(job));
     work_.notify_one();
   }
+
+  // Of the walking thread, as all of records_ is but what a worker writes into one that is not done.
+  bool may_list() const { return records_.size() < kRecordsMax || records_.front().done; }
 
   void close_queue() {
     std::lock_guard lock(mutex_);
@@ -114,6 +126,9 @@ class Copier {
       lock.unlock();
       try {
         copy_file(job, buffer);
+        lock.lock();
+        job.record->done = true;
+        room_.notify_one();
       } catch (...) {
         std::lock_guard relock(mutex_);
         if (!failure_) failure_ = std::current_exception();
@@ -211,26 +226,27 @@ class Copier {
     }
   }
 
-  std::string id() const {
-    Sha256 digest;
+  // Puts what is done, up to the first that is not, into the listing.
+  void list_done() {
+    for (; !records_.empty() && records_.front().done; records_.pop_front()) list(records_.front());
+  }
+
+  void list(const Record& record) {
     auto field = [&](std::string_view text) {
       uint64_t length = text.size();
-      digest.update(&length, sizeof length);
-      digest.update(text);
+      listing_.update(&length, sizeof length);
+      listing_.update(text);
     };
-    for (const Record& record : records_) {
-      const Entry& e = record.entry;
-      for (const std::string& text : {e.path, std::to_string(e.mode), std::to_string(e.uid),
-                                      std::to_string(e.gid), std::to_string(e.device), std::to_string(e.size),
-                                      std::to_string(e.mtime.tv_sec), std::to_string(e.mtime.tv_nsec),
-                                      e.target, e.hardlink, record.content, std::to_string(e.xattrs.size())})
-        field(text);
-      for (const Xattr& xattr : e.xattrs) {
-        field(xattr.name);
-        field(xattr.value);
-      }
+    const Entry& e = record.entry;
+    for (const std::string& text : {e.path, std::to_string(e.mode), std::to_string(e.uid),
+                                    std::to_string(e.gid), std::to_string(e.device), std::to_string(e.size),
+                                    std::to_string(e.mtime.tv_sec), std::to_string(e.mtime.tv_nsec), e.target,
+                                    e.hardlink, record.content, std::to_string(e.xattrs.size())})
+      field(text);
+    for (const Xattr& xattr : e.xattrs) {
+      field(xattr.name);
+      field(xattr.value);
     }
-    return "sha256:" + digest.hex();
   }
 
   const CopyJob& job_;
@@ -238,7 +254,8 @@ class Copier {
   TreeWriter writer_;
   std::atomic<bool> clones_ = true;
   std::deque<Record> records_;  // a deque: workers hold addresses
-  std::vector<const Record*> hardlinks_;
+  Sha256 listing_;
+  std::vector<Entry> hardlinks_;
   std::mutex mutex_;
   std::condition_variable work_, room_;
   std::deque<FileJob> queue_;
