@@ -19,8 +19,13 @@ export interface PublishedPort {
   readonly end: number;
   readonly container: number;
   readonly protocol: 'tcp' | 'udp';
-  /** The present run has it. */
+  /** All of it is bound on the host at this moment. */
   readonly published: boolean;
+  /**
+   * bound; partly: not all of a range, or of its addresses; unbound: the run is to have it, but tsct-ports is being
+   * started again, or another program has it; off: the run, if there is one, is not to have it.
+   */
+  readonly state: 'bound' | 'partly' | 'unbound' | 'off';
 }
 
 export interface PortOptions {
@@ -75,30 +80,40 @@ export async function removePorts(
   return changeConfig(ctx, name, { config: remove, named, isForced: true });
 }
 
-/** Those of the config, and those that the present run has. */
+/** Those of the config, and what of them is bound at this moment. */
 export async function listPorts(ctx: Context, name: string): Promise<PublishedPort[]> {
   const { interfaces } = await definitionOf(ctx, name);
   const running = (await observe(ctx, name)).status !== undefined;
   const links = running ? ((await readCompiled(ctx, name))?.plan.tsct.network?.interfaces ?? []) : [];
-  const published = new Set(
+  const wanted = new Set(
     links.flatMap((link) =>
       (link.ports ?? []).map(({ at, ...rule }) =>
         [link.name, at ?? '', rule.host, rule.count, rule.container, rule.protocol].join(),
       ),
     ),
   );
+  const { readBindings } = await import('./bound-ports.js');
+  const bindingOf = await readBindings(ctx, name);
   return interfaces.flatMap((of) =>
-    of.ports.map(({ address, host, count, container, protocol }) => ({
-      interface: of.name,
-      address: address?.text ?? null,
-      host,
-      end: host + count - 1,
-      container,
-      protocol,
-      published: published.has([of.name, address?.text ?? '', host, count, container, protocol].join()),
-    })),
+    of.ports.map((rule) => {
+      const { address, host, count, container, protocol } = rule;
+      const has = wanted.has([of.name, address?.text ?? '', host, count, container, protocol].join());
+      const state = has ? STATES[bindingOf(rule)] : 'off';
+      return {
+        interface: of.name,
+        address: address?.text ?? null,
+        host,
+        end: host + count - 1,
+        container,
+        protocol,
+        published: state === 'bound',
+        state,
+      };
+    }),
   );
 }
+
+const STATES = { all: 'bound', some: 'partly', none: 'unbound' } as const;
 
 /** `8080:80/tcp`, `[::1]:8080-8089:80/udp`. */
 export function portText({ address, host, count, container, protocol }: PortRule): string {

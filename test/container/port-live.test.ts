@@ -94,7 +94,7 @@ describe('port add and remove', () => {
     await root.ok(['create', 'web', '--template', 'busybox']);
     const added = await root.ok(['port', 'add', 'web', '19320:80', '--json']);
     expect(added.json()).toMatchObject({ running: false, pending: false });
-    expect((await ports('web'))[0]).toMatchObject({ host: 19320, published: false });
+    expect((await ports('web'))[0]).toMatchObject({ host: 19320, published: false, state: 'off' });
     await root.ok(['start', 'web']);
     await root.ok(['port', 'add', 'web', '19321-19322:80', '[::1]:19323:80/udp']);
     const live = await rules();
@@ -197,6 +197,8 @@ describe('what is refused', () => {
 
 describe('bad luck', () => {
   const kill = async (name: string) => {
+    // Ports are bound before its number is written; 0 would be this test and all of its own.
+    await until('it has its number', () => holderOf(name) > 1);
     const holder = holderOf(name);
     process.kill(-holder, 'SIGKILL');
     await until('gone', () => !existsSync(`/proc/${holder}/fd/0`));
@@ -221,6 +223,10 @@ describe('bad luck', () => {
     );
     // One that is to come again is told of other ports at once, or started with them.
     await kill('web');
+    expect((await ports('web')).map(({ state, published }) => [state, published])).toEqual([
+      ['unbound', false],
+      ['unbound', false],
+    ]);
     await root.ok(['port', 'remove', 'web', '19381:80']);
     await root.ok(['port', 'add', 'web', '19382:80']);
     expect(isBound(19380) && isBound(19382)).toBe(true);
@@ -253,10 +259,14 @@ describe('bad luck', () => {
       await until('bound', () => isBound(19391) && holderOf('web') !== holder);
       expect((await curl('http://127.0.0.1:19391/')).stdout).toBe('hello');
       await until('said', () => log('web').includes(`(pid ${process.pid}) has it`));
+      // It has its IPv6 half.
+      expect((await ports('web')).map(({ state }) => state)).toEqual(['partly', 'bound']);
+      expect((await root.ok(['port', 'list', 'web'])).stdout).toMatch(/19390.*in part\n.*19391.*yes/);
     } finally {
       thief.close();
     }
     await until('bound', () => isBound(19390));
     expect((await curl('http://127.0.0.1:19390/')).stdout).toBe('hello');
+    expect((await ports('web')).map(({ state }) => state)).toEqual(['bound', 'bound']);
   });
 });
