@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "setup/bound_users.h"
 #include "setup/given_devices.h"
 #include "setup/journal.h"
 #include "setup/network_plan.h"
@@ -39,8 +40,9 @@ struct Mount {
   // From tsct.mounts[destination]:
   bool optional = false;
   bool create = false;
-  enum class Idmap { kNone, kContainer, kRoot, kOwner } idmap = Idmap::kNone;
-  std::vector<std::string> lowers;  // overlay only, lowest first
+  enum class Idmap { kNone, kContainer, kRoot, kOwner, kGiven } idmap = Idmap::kNone;
+  std::vector<IdMapping> uids, gids;  // kGiven: on disk, then on the host
+  std::vector<std::string> lowers;    // overlay only, lowest first
   std::optional<std::string> upper;
 };
 
@@ -123,6 +125,7 @@ struct FileEdit {
 };
 
 struct HostFile {
+  std::string target;  // of a symbolic link; empty: it is a file
   std::string content;
   uint32_t mode = 0444;
 };
@@ -183,6 +186,7 @@ struct LaunchPlan {
   NetworkPlan network;
   GivenDevices given_devices;
   std::optional<JournalPlan> journal;
+  std::vector<BoundUser> bound_users;
 
   uint32_t root_uid() const { return uid_mappings.at(0).host_id; }
   uint32_t root_gid() const { return gid_mappings.at(0).host_id; }

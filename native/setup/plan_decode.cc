@@ -221,7 +221,11 @@ void decode_run_host(JsonReader r, LaunchPlan& p) {
   JsonReader files = r.object("files");
   for (const auto& [name, unused] : files.raw().items()) {
     JsonReader f = files.object(name.c_str());
-    p.run_host_files[name] = {f.get<std::string>("content"), f.get<uint32_t>("mode")};
+    HostFile& file = p.run_host_files[name];
+    if (f.has("target"))
+      file.target = f.get<std::string>("target");
+    else
+      file = {"", f.get<std::string>("content"), f.get<uint32_t>("mode")};
     f.done();
   }
   for (const auto& [name, content] : r.get<std::map<std::string, std::string>>("credentials"))
@@ -321,6 +325,8 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   if (r.has("network")) p.network = decode_network(r.object("network"));
   if (r.has("devices")) p.given_devices = decode_given_devices(r.object("devices"));
   if (r.has("journal")) p.journal = decode_journal(r.object("journal"));
+  if (r.has("boundUsers"))
+    r.each("boundUsers", [&](JsonReader& u) { p.bound_users.push_back(decode_bound_user(u)); });
   r.done();
 }
 

@@ -83,6 +83,19 @@ void make_boot_id(int dir) {
   write_new(dir, "proc-sys-kernel-random-boot-id", id, 0444);
 }
 
+// By name; a name may have one directory in it.
+void write_files(const std::map<std::string, HostFile>& files, int dir) {
+  for (const auto& [name, file] : files) {
+    if (size_t slash = name.find('/'); slash != std::string::npos)
+      if (::mkdirat(dir, name.substr(0, slash).c_str(), 0755) < 0 && errno != EEXIST)
+        fail(kStep, "mkdirat", name);
+    if (file.target.empty())
+      write_new(dir, name, file.content, file.mode);
+    else
+      check(::symlinkat(file.target.c_str(), dir, name.c_str()), kStep, "symlinkat", name);
+  }
+}
+
 }  // namespace
 
 UniqueFd make_run_host(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
@@ -94,7 +107,7 @@ UniqueFd make_run_host(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
   int dir = mount.get();
   mode_t old = ::umask(0);
   make_inaccessible(dir);
-  for (const auto& [name, file] : plan.run_host_files) write_new(dir, name, file.content, file.mode);
+  write_files(plan.run_host_files, dir);
   if (!plan.credentials.empty()) {
     check(::mkdirat(dir, "credentials", 0500), kStep, "mkdirat", "credentials");
     UniqueFd to = open_child(dir, "credentials");

@@ -37,6 +37,8 @@ UniqueFd bind_mapping(const LaunchPlan& plan, const Mount& m, int source, int de
       return UniqueFd();
     case Mount::Idmap::kContainer:
       return make_mapping_namespace(plan.uid_mappings, plan.gid_mappings);
+    case Mount::Idmap::kGiven:
+      return make_mapping_namespace(m.uids, m.gids);
     case Mount::Idmap::kOwner: {
       struct stat target = status_of(destination, m.destination);
       uid = target.st_uid;
@@ -113,6 +115,7 @@ void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
   }
   if (!parts.run_host) refuse("build tree", "/run", "the plan mounts no /run");
   apply_file_edits(plan.files, root_fd);
+  refuse_taken_accounts(plan.bound_users, root_fd);
   protect_paths(plan, root_fd);
   set_mount_attributes(parts.run_host.get(),
                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, false,

@@ -95,6 +95,23 @@ it lies in the container. While that runs, /var/log/journal/ID leads to a mount 
 symbolic link is followed; when it ends, nothing of it stays on the host.
 .PP
 Whoever is root in the container writes these files: what journalctl says of them is what that container says.
+.SH USERS OF THE HOST
+.B BindUser=
+shows the home of a user of the host as /run/host/home/USER. His user and group id are the same number inside, 60514 for
+the first user, and on for the next; what he owns is his on both sides. Whatever else lies in the home is nobody's
+inside, and what is mounted in it is not shown. In /run/host/userdb are his user and group records (systemd.io,
+USER_RECORD); the hash of his password, if he has one, is in a file that only root of the container can read. The keys of
+\\&.ssh come with the home.
+.PP
+A container whose nsswitch.conf(5) names
+.BR nss\\-systemd (8)
+(Debian package libnss\\-systemd, of systemd 250 or later) then knows him by his name: he can log in, and own processes.
+Others, such as busybox, Alpine or a Debian without that package, have the directory and the number, but no name for it,
+and nobody logs in by it.
+.PP
+The user has to be a regular one (uid 1000 or above) with a group of his own and a home that is there. A container that
+has the name or the number in its own /etc/passwd or /etc/group does not start. Whoever is root in the container can do
+to that home what the user can: what is there to be run at his next login is as good as being him.
 .SH EXAMPLE
 .nf
 [Exec]

@@ -1,55 +1,12 @@
 import { badValue, parseDurationMs, parseSizeBytes } from '../base/units.js';
 import { EXEC_KEYS } from './exec-keys.js';
+import { FILE_KEYS } from './file-keys.js';
 import { type KeyRow, list, one, oneOr, type SectionValues } from './key-row.js';
-import {
-  parseBind,
-  parseOverlay,
-  parseOverlayReadOnly,
-  parsePaths,
-  parseTmpfs,
-  parseVolume,
-} from './mount-values.js';
 import { INTERFACE_KEYS, NETWORK_KEYS } from './network-keys.js';
 import { isInterfaceName } from './network-values.js';
 import { RESOURCE_KEYS } from './resource-keys.js';
 import { parseHook, parseNamePattern, parseSchedule, parseText, SCHEDULE_SYNTAX } from './schedule-values.js';
 import { parseBoolean, parseChoice, parseDriver, parseInteger, parseNames, parsePool } from './values.js';
-
-/** systemd.nspawn(5) [Files]. */
-const files = {
-  ReadOnly: oneOr('readOnly', parseBoolean, 'no', {
-    syntax: 'BOOL',
-    help: 'Mount the root file system read-only.',
-  }),
-  Bind: list('binds', parseBind, {
-    syntax: '[-][+]SOURCE[:DESTINATION[:OPTION,...]]',
-    help: "Show a file or directory of the host (+: of the root itself; -: skip it if missing). Options: rbind, norbind, idmap (default: ids as the container's), rootidmap, owneridmap, noidmap.",
-  }),
-  BindReadOnly: list('bindsReadOnly', parseBind, {
-    syntax: '[-][+]SOURCE[:DESTINATION[:OPTION,...]]',
-    help: 'Like Bind=, read-only.',
-  }),
-  Volume: list('volumes', parseVolume, {
-    syntax: 'NAME:PATH[:OPTION,...]',
-    help: "Show a volume (tsct volume create), with ids as the container's; several containers may have the same. Options: ro; suid, without which set-id bits and file capabilities do not count, as whoever is root in one container could plant them for the others.",
-  }),
-  TemporaryFileSystem: list('temporaryFileSystems', parseTmpfs, {
-    syntax: 'PATH[:OPTION,...]',
-    help: 'An empty file system in memory. Options: size=, nr_inodes=, mode=, ro, noexec, nosuid, nodev, noatime.',
-  }),
-  Inaccessible: list('inaccessiblePaths', parsePaths, {
-    syntax: 'PATH',
-    help: 'A file or directory that the container cannot look into.',
-  }),
-  Overlay: list('overlays', parseOverlay, {
-    syntax: 'LOWER[:LOWER...]:UPPER:DESTINATION',
-    help: 'Directories stacked on each other, lowest first, writes going to UPPER (empty: lost at the end). +PATH is inside the root.',
-  }),
-  OverlayReadOnly: list('overlaysReadOnly', parseOverlayReadOnly, {
-    syntax: 'LOWER:LOWER...:DESTINATION',
-    help: 'Directories stacked on each other, read-only.',
-  }),
-};
 
 /** As many times as the supervisor keeps (kRestartTimesMax). */
 const RESTARTS_REMEMBERED = 32;
@@ -155,7 +112,7 @@ const snapshots = {
 /** The key table: section → key → row. Man page, help and validation come from here. */
 export const SCHEMA = {
   Exec: EXEC_KEYS,
-  Files: files,
+  Files: FILE_KEYS,
   Network: NETWORK_KEYS,
   Resources: RESOURCE_KEYS,
   Start: start,

@@ -85,7 +85,7 @@ export function bundleText(plan: LaunchPlan): string {
       'TSCT_NOT_IN_BUNDLE',
       `cannot export ${tsct.name}: no bundle can have its mount on ${destination}`,
       {
-        hint: 'a bundle knows neither id-mapped binds nor overlays besides the root: take Bind=...:idmap and Overlay= out',
+        hint: 'a bundle knows neither id-mapped binds nor overlays besides the root: take Bind=...:idmap, BindUser= and Overlay= out',
       },
     );
   }

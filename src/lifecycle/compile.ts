@@ -4,6 +4,7 @@ import type { ContainerDefinition } from '../definition/schema.js';
 import { readLinkMac } from '../host/links.js';
 import { mountOf, readMountTable } from '../host/mount-table.js';
 import { probeHost } from '../host/probe-host.js';
+import { type HostUser, readHostUser } from '../host/users.js';
 import { buildPlan } from '../plan/build-plan.js';
 import type { PlanNetwork, WritesTo } from '../plan/plan-input.js';
 import { writesToMemory } from '../plan/rootfs.js';
@@ -65,6 +66,7 @@ export async function compile(
     },
     networks: writesTo === 'kept' ? [] : await networksOf(ctx, identity, options.isDryRun === true),
     linkMacs: await linkMacsOf(ctx, name, definition),
+    hostUsers: writesTo === 'kept' ? {} : await hostUsersOf(definition),
     ...(resolvConf === undefined ? {} : { joinedResolvConf: resolvConf }),
     writesTo,
     facts: probeHost(),
@@ -85,6 +87,11 @@ async function linkMacsOf(
   const macOf = (link: string) =>
     readLinkMac(link) ?? had.find((one) => one.kind === 'physical' && one.link === link)?.mac ?? '';
   return Object.fromEntries(links.map((link) => [link, macOf(link)]).filter(([, mac]) => mac !== ''));
+}
+
+async function hostUsersOf({ files }: ContainerDefinition): Promise<Readonly<Record<string, HostUser>>> {
+  const users = await Promise.all([...new Set(files.bindUsers)].map(readHostUser));
+  return Object.fromEntries(users.flatMap((user) => (user ? [[user.name, user] as const] : [])));
 }
 
 /** @throws TSCT_NO_NETWORK (exit 3), TSCT_PROGRAM_MISSING (exit 5). */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RUN_ROOT } from '../base/paths.js';
+import { planBoundUsers } from './bound-users.js';
 import { buildDevices, planDevices } from './devices.js';
 import { buildRunHost, integrate } from './files.js';
 import { joinedNamespace, namespacesOf } from './joined-network.js';
@@ -44,7 +45,8 @@ export function buildPlan(input: PlanInput): LaunchPlan {
   const { name, layout, definition, identity, root } = input;
   const { exec, files, start } = definition;
   const key = layout.key(name);
-  const runHost = buildRunHost(input);
+  const boundUsers = planBoundUsers(input);
+  const runHost = buildRunHost(input, boundUsers.files);
   const integration = integrate(input);
   const journal = planJournal(input);
   const { mounts, extras } = buildMounts(files, [
@@ -52,6 +54,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
     ...files.volumes.map((volume) => planVolume(volume, layout.volumeTree(volume.name))),
     ...integration.binds,
     ...journal.binds,
+    ...boundUsers.binds,
   ]);
   const rootfs = planRootfs(root, definition, input.writesTo ?? 'config', layout.runLayer(name));
   const network = buildNetwork(input);
@@ -104,6 +107,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       ...(network ? { network } : {}),
       ...(devices ? { devices } : {}),
       ...(journal.plan ? { journal: journal.plan } : {}),
+      ...(boundUsers.users.length > 0 ? { boundUsers: boundUsers.users } : {}),
     },
   };
 }

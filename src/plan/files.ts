@@ -87,7 +87,10 @@ export function integrate(input: PlanInput): Integration {
 }
 
 /** /run/host, as systemd's CONTAINER_INTERFACE describes it. */
-export function buildRunHost({ definition, identity, facts, credentials }: PlanInput): RunHostPlan {
+export function buildRunHost(
+  { definition, identity, facts, credentials }: PlanInput,
+  more: RunHostPlan['files'],
+): RunHostPlan {
   const set = definition.exec.setCredentials.map(
     ({ id, value }) => [id, Buffer.from(value).toString('base64')] as const,
   );
@@ -97,6 +100,7 @@ export function buildRunHost({ definition, identity, facts, credentials }: PlanI
       'container-manager': file('tsct\n'),
       'container-uuid': file(`${identity.uuid}\n`),
       ...(facts.osRelease === '' ? {} : { 'os-release': file(facts.osRelease) }),
+      ...more,
     },
     // A file wins over a default set in the config (systemd.exec(5)).
     credentials: { ...Object.fromEntries(set), ...credentials },

@@ -1,8 +1,11 @@
 /** The parts of a launch plan by which container and host know of each other. */
 
+/** A file, or a symbolic link. */
+export type RunHostFile = { readonly content: string; readonly mode: number } | { readonly target: string };
+
 export interface RunHostPlan {
-  /** Small files by name: os-release, container-manager, container-uuid. */
-  readonly files: Readonly<Record<string, { readonly content: string; readonly mode: number }>>;
+  /** Small files by name, which may have one directory in it: os-release, container-manager, userdb/x.user. */
+  readonly files: Readonly<Record<string, RunHostFile>>;
   /** Name → content (base64), shown at /run/host/credentials/NAME mode 0400. */
   readonly credentials: Readonly<Record<string, string>>;
   readonly notifySocket: boolean;
@@ -15,4 +18,11 @@ export interface JournalPlan {
   readonly keptBy: 'host' | 'guest';
   /** What cannot be linked is not, and nothing is said. */
   readonly optional: boolean;
+}
+
+/** A user of the host that is one inside: the container's own passwd and group must have neither name nor id. */
+export interface BoundUser {
+  readonly name: string;
+  /** Inside. */
+  readonly id: number;
 }

@@ -6,7 +6,7 @@
  * A field that native does not carry out is refused by its decoder (native/setup/plan_decode.cc), never ignored.
  */
 import type { ContainerPath, HostPath } from '../base/paths.js';
-import type { JournalPlan, RunHostPlan } from './host-plan.js';
+import type { BoundUser, JournalPlan, RunHostPlan } from './host-plan.js';
 import type { NetworkPlan } from './network-plan.js';
 import type { OciLinux, OciMount, OciProcess } from './oci.js';
 
@@ -64,6 +64,7 @@ export interface TsctPlan {
   readonly devices?: DevicesPlan;
   /** Absent: the host sees nothing of its journal. */
   readonly journal?: JournalPlan;
+  readonly boundUsers?: readonly BoundUser[];
 }
 
 /** Devices of the host whose numbers native looks up at each start; they add to linux.devices and its policy. */
@@ -174,9 +175,10 @@ export interface MountExtra {
   readonly optional?: boolean;
   /**
    * Which ids a bind shows: `container` maps 0..n as the container's; `root` maps the source's owner to
-   * the container's root; `owner` maps the source's owner to the owner of the destination. Absent: none.
+   * the container's root; `owner` maps the source's owner to the owner of the destination; `given`: what the mount's
+   * uidMappings and gidMappings say. Absent: none.
    */
-  readonly idmap?: 'container' | 'root' | 'owner';
+  readonly idmap?: 'container' | 'root' | 'owner' | 'given';
   /** overlay: lower directories on the host, lowest first; a leading `+` is inside the root. */
   readonly lowers?: readonly string[];
   /** overlay: upper directory; absent for read-only ones. Empty string: temporary. */

@@ -1,6 +1,7 @@
 import type { HostPath, StateLayout } from '../base/paths.js';
 import type { ContainerDefinition } from '../definition/schema.js';
 import type { HostFacts } from '../host/facts.js';
+import type { HostUser } from '../host/users.js';
 
 /** Everything that a plan is made of: the same input gives the same plan, byte for byte. */
 export interface PlanInput {
@@ -15,6 +16,8 @@ export interface PlanInput {
   readonly joinedResolvConf?: string;
   /** MAC addresses of links of the host that are to be given to it. */
   readonly linkMacs?: Readonly<Record<string, string>>;
+  /** Those of BindUser= that the host has, by name. */
+  readonly hostUsers?: Readonly<Record<string, HostUser>>;
   /** Absent: `config`. */
   readonly writesTo?: WritesTo;
   readonly facts: HostFacts;

@@ -55,6 +55,12 @@ export const HINTS: readonly Rule[] = [
     hint: 'the root needs an executable /sbin/init (or set one: tsct config set NAME Exec.Init=/path/to/init)',
   },
   {
+    step: /^bind user/,
+    errno: ['EEXIST'],
+    exitCode: ExitCode.WrongState,
+    hint: 'delete that user or group inside (with BindUser= out of the config), or bind another one',
+  },
+  {
     step: /^link journal/,
     errno: ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'],
     exitCode: ExitCode.WrongState,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildPlan } from '../../../src/plan/build-plan.js';
 import type { PlanInput } from '../../../src/plan/plan-input.js';
 import { ociErrors } from './oci-schema.js';
-import { CONNECTED, MODERN_FACTS, sampleInput } from './sample-input.js';
+import { CONNECTED, MODERN_FACTS, SAMPLE_FACTS, sampleInput } from './sample-input.js';
 
 /**
  * The contract with native: test/native decodes these very files. After a change that is meant,
@@ -18,6 +18,23 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
       root: { isOverlay: false, layers: [], upperDir: '/var/lib/tsct/.store/layers/debian-root' },
     },
   ),
+  'busybox-shared': sampleInput('[Exec]\nLinkJournal=host\n[Files]\nBindUser=ada\n', {
+    name: 'busybox',
+    facts: { ...SAMPLE_FACTS, journals: [] },
+    hostUsers: {
+      ada: {
+        name: 'ada',
+        uid: 1000,
+        gid: 1001,
+        group: 'ada',
+        realName: 'Ada',
+        home: '/home/ada',
+        hasHome: true,
+        shell: '/bin/bash',
+        hashedPassword: '$y$hash',
+      },
+    },
+  }),
   'busybox-volatile': sampleInput('[Storage]\nVolatile=yes\n', { name: 'busybox' }),
   'busybox-ephemeral': sampleInput('[Storage]\nSizeMax=1G\n', {
     name: 'busybox',
