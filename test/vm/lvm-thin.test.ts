@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { testSnapshotsOfWriter } from '../support/snapshot-writer.js';
 import { stackOf, unnamedTrees } from '../support/stored-root.js';
 import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
-import { spawnTsct } from '../support/tsct.js';
+import { BUILT_CLI, spawnTsct } from '../support/tsct.js';
 
 // Containers whose trees are thin volumes, in a pool on a loop file. This kernel has a device mapper.
 const VG = `tsct-test-${process.pid}`;
@@ -131,6 +131,35 @@ test('after a reboot all is mounted again by who needs it', PATIENCE, async () =
   await root.ok(['import', 'again', join(home, 'box.tar.zst')]);
   expect(await readState('again')).toBe('one');
   expect(await volumes()).toEqual([await upperOf('again')]);
+});
+
+test('differences are sent to another one, and a backup comes back as one', PATIENCE, async () => {
+  await create('box');
+  await root.ok(['start', 'box']);
+  for (const state of ['one', 'two']) {
+    await write('box', state);
+    await root.ok(['snapshot', 'create', 'box', state]);
+  }
+  await root.ok(['stop', '--kill', 'box']);
+  const sent = join(home, 'sent');
+  const send = (what: string) =>
+    sh(`TSCT_ROOT=${root.path} ${process.execPath} ${BUILT_CLI} send ${what} >${sent}`);
+  const inPool = ['--set', 'Storage.Driver=lvm-thin', '--set', `Storage.Pool=${POOL}`];
+  await send('box@one');
+  await root.ok(['receive', 'copy', sent, ...inPool]);
+  expect(await readState('copy')).toBe('one');
+  await send('box@two --from one');
+  await root.ok(['receive', 'copy', sent]);
+  await root.ok(['snapshot', 'restore', 'copy@two']);
+  expect(await readState('copy')).toBe('two');
+  await root.ok(['snapshot', 'restore', 'copy@one']);
+  expect(await readState('copy')).toBe('one');
+
+  const repo = ['--repo', join(home, 'repo')];
+  await root.ok(['backup', 'create', 'box', ...repo]);
+  await root.ok(['backup', 'restore', 'box', ...repo, '--as', 'again']);
+  expect(await volumes()).toContain(await upperOf('again'));
+  expect(await readState('again')).toBe('two');
 });
 
 test('SizeMax= limits it, and can be lifted', PATIENCE, async () => {
