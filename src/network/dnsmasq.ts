@@ -30,7 +30,9 @@ export function dnsmasqArgv(
     '--bind-dynamic',
     '--no-hosts',
     `--hostsdir=${join(runDir, 'hosts.d')}`,
-    `--domain=${DOMAIN}`,
+    // A lease lasts longer than its interface may, and has its name with it: where nobody asks for it.
+    `--domain=lease.${DOMAIN}`,
+    '--dhcp-fqdn',
     `--local=/${DOMAIN}/`,
     '--domain-needed',
     '--bogus-priv',
@@ -41,7 +43,9 @@ export function dnsmasqArgv(
     `--dhcp-range=${networkOf(ipv4).text},static,${netmask(ipv4)},1h`,
     '--enable-ra',
     `--dhcp-range=${networkOf(ipv6).text},ra-only,${ipv6.length},infinite`,
+    `--dhcp-option=option:domain-name,${DOMAIN}`,
     `--dhcp-option=option:domain-search,${DOMAIN}`,
+    `--dhcp-option=option6:domain-search,${DOMAIN}`,
   ];
 }
 

