@@ -1,32 +1,41 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { isErrno } from '../base/errors.js';
 import { fromNumber } from '../base/ip.js';
+import type { HostPath } from '../base/paths.js';
+import { readOptional } from './optional-file.js';
 
 type Protocol = 'tcp' | 'udp';
 
-/** What {@link boundBy} tells of one socket. */
+/** What {@link boundByHolder} tells of one socket. */
 export function boundKey(protocol: Protocol, address: string, port: number): string {
   return `${protocol} ${address} ${port}`;
 }
 
-/** Ports of the host that a process has bound at this moment; none where it is gone. TCP: it listens. */
-export async function boundBy(pid: number): Promise<ReadonlySet<string>> {
-  const inodes = await socketsOf(pid);
-  const files = (['tcp', 'udp'] as const).flatMap((protocol) =>
-    ([4, 6] as const).map(async (version) => {
-      const text = await readText(`/proc/net/${protocol}${version === 6 ? 6 : ''}`);
-      return parseSockets(text, protocol, version, inodes);
-    }),
+/**
+ * Ports of the host that are bound at this moment by the process whose number is in a lock file, which it has open for as
+ * long as it lives: a number may be somebody else's by now. None where it is gone. TCP: it listens.
+ */
+export function boundByHolder(lock: HostPath): ReadonlySet<string> {
+  const open = openBy(Number.parseInt(readOptional(lock) ?? '', 10));
+  if (!open.includes(lock)) return new Set();
+  const inodes = new Set(open.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []));
+  return new Set(
+    (['tcp', 'udp'] as const).flatMap((protocol) =>
+      ([4, 6] as const).flatMap((version) => {
+        const text = readOptional(`/proc/net/${protocol}${version === 6 ? 6 : ''}`) ?? '';
+        return parseSockets(text, protocol, version, inodes);
+      }),
+    ),
   );
-  return new Set((await Promise.all(files)).flat());
 }
 
 /** Whether this host has IPv6 at all. */
-export async function hasIpv6Sockets(): Promise<boolean> {
-  return (await readText('/proc/net/tcp6')) !== '';
+export function hasIpv6Sockets(): boolean {
+  return existsSync('/proc/net/tcp6');
 }
 
 /** proc(5), /proc/net/tcp: 1 local address and port, 3 state (0A: listens), 9 inode. @param inodes whose are told. */
-export function parseSockets(
+function parseSockets(
   text: string,
   protocol: Protocol,
   version: 4 | 6,
@@ -43,13 +52,17 @@ export function parseSockets(
   });
 }
 
-async function socketsOf(pid: number): Promise<ReadonlySet<string>> {
+/** What the descriptors of a process lead to; those that it closes meanwhile, and all of one that ends, are left out. */
+function openBy(pid: number): string[] {
   const directory = `/proc/${pid}/fd`;
-  const names = await readdir(directory).catch(() => []);
-  const targets = await Promise.all(names.map((name) => readlink(`${directory}/${name}`).catch(() => '')));
-  return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []));
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
+  const look = <T>(work: () => T, gone: T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ESRCH')) return gone;
+      throw error;
+    }
+  };
+  const names = look(() => readdirSync(directory), []);
+  return names.map((name) => look(() => readlinkSync(`${directory}/${name}`), ''));
 }

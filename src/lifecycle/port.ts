@@ -93,7 +93,7 @@ export async function listPorts(ctx: Context, name: string): Promise<PublishedPo
     ),
   );
   const { readBindings } = await import('./bound-ports.js');
-  const bindingOf = await readBindings(ctx, name);
+  const bindingOf = readBindings(ctx, name);
   return interfaces.flatMap((of) =>
     of.ports.map((rule) => {
       const { address, host, count, container, protocol } = rule;
