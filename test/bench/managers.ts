@@ -39,7 +39,9 @@ export class Tsct implements Manager {
     const options = { stdin: 'ignore', env: { TSCT_ROOT: this.root }, timeout: 300_000 } as const;
     return (await execa(process.execPath, [join(CHECKOUT, 'bin/tsct.js'), ...args], options)).stdout;
   };
-  add = async (name: string, root: string) => void (await this.cli('create', name, '--rootfs', root));
+  /** Without a network, as the peers here: what the default one adds is measured by itself (network.ts). */
+  add = async (name: string, root: string) =>
+    void (await this.cli('create', name, '--rootfs', root, '--set', 'Network.Private=yes'));
   /** Keeps the PID that start prints: one more Node asking for it would run beside the guest that is booting. */
   async start(name: string): Promise<void> {
     const [started] = JSON.parse(await this.cli('start', name, '--json')) as { pid: number }[];

@@ -11,14 +11,15 @@ const ON_NETWORK = 'bench-net';
 export async function network(tsct: Tsct, count: number, results: Results): Promise<void> {
   const beside = Array.from({ length: BESIDE }, (_, i) => `bench-beside-${i}`);
   const made: string[] = [];
-  const make = async (name: string) => {
+  const make = async (from: string, name: string) => {
     made.push(name);
-    await tsct.cli('clone', TINY, name);
+    await tsct.cli('clone', from, name);
   };
   try {
-    await make(ALONE);
-    await tsct.cli('config', 'set', ALONE, 'Network.Private=yes');
-    for (const name of [ON_NETWORK, ...beside]) await make(name);
+    await make(TINY, ALONE); // which has no network
+    await make(TINY, ON_NETWORK);
+    await tsct.cli('config', 'unset', ON_NETWORK, 'Network.Private');
+    for (const name of beside) await make(ON_NETWORK, name);
     await tsct.start(beside[0] ?? '');
     await startsOf(tsct, count, 'start', [ALONE, ON_NETWORK], results);
     for (const name of beside.slice(1)) await tsct.start(name);
