@@ -124,6 +124,15 @@ Napi::Value js_snapshot_subvolume(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Begins to write a file out and waits for nothing: a commit takes along only what has begun.
+Napi::Value js_start_writeback(const Napi::CallbackInfo& info) {
+  constexpr const char* kStep = "write out";
+  const std::string path = to_string(info[0], kStep);
+  UniqueFd fd(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), kStep, "open", path));
+  check(::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE), kStep, "sync_file_range", path);
+  return info.Env().Undefined();
+}
+
 // [read end, write end] of pipe2(2), close-on-exec.
 Napi::Value js_pipe(const Napi::CallbackInfo& info) {
   int ends[2];
@@ -176,6 +185,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add<js_pidfd_send_signal>(exports, "pidfdSendSignal");
   add<js_edit_trees>(exports, "editTrees");
   add<js_snapshot_subvolume>(exports, "snapshotSubvolume");
+  add<js_start_writeback>(exports, "startWriteback");
   add<js_pipe>(exports, "pipe");
   add<js_read_files>(exports, "readFiles");
   add<js_ask_all>(exports, "askAll");

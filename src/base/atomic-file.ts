@@ -66,7 +66,10 @@ export class AtomicWrites {
   /** Writes the content beside its place and begins to flush it, which goes on while other things are done. */
   stage(path: string, content: string | Uint8Array, mode = 0o600): void {
     const temp = join(dirname(path), `.${randomHex(6)}.tmp`);
-    this.staged.push({ temp, path, flushed: writeFlushed(temp, content, mode) });
+    const fd = writeOpened(temp, content, mode);
+    const flushed = flush(fd).finally(() => closeFile(fd));
+    flushed.catch(() => {}); // whoever waits for it is told
+    this.staged.push({ temp, path, flushed });
   }
 
   /** Puts the file in place that was staged first. Only when all are on disk: then none is waited for twice. */
@@ -81,7 +84,7 @@ export class AtomicWrites {
 
   /** Makes durable what is in place, directory by directory in the order in which they were first changed. */
   async syncNames(): Promise<void> {
-    for (const directory of this.changed) await syncDirectory(directory);
+    for (const directory of this.changed) await syncPath(directory);
     this.changed.clear();
   }
 
@@ -96,33 +99,27 @@ export class AtomicWrites {
   }
 }
 
-/**
- * Writes a new file under its own name, for a reader who does not yet look there.
- * @param after its flush waits for that.
- * @returns when it is on disk; the file is there before that, at once.
- */
-export function writeFlushed(
-  path: string,
-  content: string | Uint8Array,
-  mode = 0o600,
-  after: Promise<void> = Promise.resolve(),
-): Promise<void> {
+/** Writes a new file under its own name, for a reader who does not yet look there. It is not yet on disk: syncPath. */
+export function writeNewFile(path: string, content: string | Uint8Array, mode = 0o600): void {
+  closeSync(writeOpened(path, content, mode));
+}
+
+/** @returns the new file, open. */
+function writeOpened(path: string, content: string | Uint8Array, mode: number): number {
   const fd = openSync(path, 'wx', mode);
   try {
     writeFileSync(fd, content);
     fchmodSync(fd, mode);
+    return fd;
   } catch (error) {
     closeSync(fd);
     unlinkSync(path);
     throw error;
   }
-  const flushed = after.then(() => flush(fd)).finally(() => closeFile(fd));
-  flushed.catch(() => {}); // whoever waits for it is told
-  return flushed;
 }
 
-/** Makes the names in a directory durable (fsync(2): a rename is on disk only then). */
-export async function syncDirectory(path: string): Promise<void> {
+/** Makes durable what is in a file, or the names in a directory (fsync(2): a rename is on disk only then). */
+export async function syncPath(path: string): Promise<void> {
   const fd = openSync(path, 'r');
   try {
     await flush(fd);

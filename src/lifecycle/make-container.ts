@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { syncDirectory, writeFlushed } from '../base/atomic-file.js';
+import { dirname } from 'node:path';
+import { syncPath, writeNewFile } from '../base/atomic-file.js';
 import { TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import type { HostPath } from '../base/paths.js';
@@ -11,6 +12,7 @@ import type { ConfigFile, DriverName, Root } from '../state/root.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import { driverOf } from '../storage/drivers.js';
 import type { Pin } from '../storage/pin.js';
+import { addon } from '../supervisor/addon.js';
 import { allotIdentity } from './allot.js';
 import { allotInterfaces } from './allot-interfaces.js';
 import { writeConfig } from './config-files.js';
@@ -47,10 +49,24 @@ export interface Content {
 }
 
 /**
- * Writes a file of a container that is being made, under its own name at once: whoever finds the mark beside it
- * takes none of them for anything.
+ * The files of a container that is being made, written under their own names at once: whoever finds the mark beside
+ * them takes none of them for anything.
  */
-type Write = (path: HostPath, text: string) => void;
+class Files {
+  private readonly paths: HostPath[] = [];
+
+  write = (path: HostPath, text: string): void => {
+    writeNewFile(path, text);
+    addon().startWriteback(path);
+    this.paths.push(path);
+  };
+
+  /** Makes them durable: the mark of the directory that the first is in, then them, then what other names there are. */
+  async flush(): Promise<void> {
+    const [home, ...others] = new Set(this.paths.map(dirname));
+    for (const path of [home ?? '', ...this.paths, ...others]) await syncPath(path);
+  }
+}
 
 export interface Created {
   readonly name: string;
@@ -80,18 +96,11 @@ export async function makeContainer(
     withUndo(async (undo) => {
       ctx.store.needFree(name);
       if (existsSync(ctx.layout.containerDir(name))) await ctx.store.remove(name);
-      const { marked } = ctx.store.createPartial(name);
+      ctx.store.createPartial(name);
       undo.push('container directory', () => ctx.store.remove(name));
       fault('create.marked');
-      const flushed: Promise<void>[] = [marked];
       const made = await content(pin);
-      const created = await fill(ctx, name, pin, made, (path, text) => {
-        flushed.push(writeFlushed(path, text, 0o600, marked));
-      });
-      await Promise.all(flushed);
-      for (const dir of [ctx.layout.dropInDir(name), ctx.layout.snapshotDir(name)]) {
-        if (existsSync(dir)) await syncDirectory(dir);
-      }
+      const created = await fill(ctx, name, pin, made);
       fault('create.filled');
       ctx.signal.throwIfAborted();
       await made.source?.place();
@@ -101,31 +110,45 @@ export async function makeContainer(
   return withLock(ctx, name, () => store.withPin('', [], make), { timeoutMs: LOCK_TIMEOUT_MS });
 }
 
-async function fill(ctx: Context, name: string, pin: Pin, content: Content, write: Write): Promise<Created> {
+async function fill(ctx: Context, name: string, pin: Pin, content: Content): Promise<Created> {
   const { store } = imageContext(ctx);
   await store.keep(pin, content.layers);
-  writeConfig(ctx, name, content.config, write);
-  const identity = await makeIdentity(ctx, name, content, write);
+  const files = new Files();
+  writeConfig(ctx, name, content.config, files.write);
+  const identity = await makeIdentity(ctx, name, content, files.write);
   const { storage, exec } = parseDefinition(content.config.map(({ name, text }) => ({ file: name, text })));
   const driver = driverOf(storage.driver ?? content.driver ?? suitingDriver(ctx));
   const pool = storage.pool === undefined ? {} : { pool: storage.pool };
   const context = { store, pin, trees: treeTools(ctx), ...pool };
   const root = await driver.grow(context, content.layers);
-  write(ctx.layout.currentFile(name), currentText(root));
+  files.write(ctx.layout.currentFile(name), currentText(root));
   if (content.snapshot) {
     // A snapshot of the root where other trees are made of such only: what came from outside is in no pool.
     const { layers } = root.driver === 'lvm-thin' ? await driver.seal(context, root) : content;
     const snapshots = new Snapshots(ctx.layout.snapshotDir(name), name);
-    snapshots.put(write, content.snapshot.name, { ...content.snapshot.record, driver: root.driver, layers });
+    snapshots.put(files.write, content.snapshot.name, {
+      ...content.snapshot.record,
+      driver: root.driver,
+      layers,
+    });
   }
+  // Not before the root is there: a subvolume comes with a commit, which takes along what has begun to be written.
+  const flushed = files.flush();
+  flushed.catch(() => {}); // told below
   if (content.identityOf === undefined && content.machine === undefined) {
     const hostname = exec.hostname ?? name;
     await freshenRoot(ctx, name, identity, { hostname, root, compiled: content.isClone ?? false });
   }
+  await flushed;
   return describe(name, identity, root);
 }
 
-async function makeIdentity(ctx: Context, name: string, content: Content, write: Write): Promise<Identity> {
+async function makeIdentity(
+  ctx: Context,
+  name: string,
+  content: Content,
+  write: Files['write'],
+): Promise<Identity> {
   const put = (identity: Identity) => write(ctx.layout.identityFile(name), identityText(identity));
   const connected = (identity: Identity) => connect(ctx, name, content, identity, put);
   const { identityOf, machine } = content;

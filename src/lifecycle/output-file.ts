@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncDirectory } from '../base/atomic-file.js';
+import { syncPath } from '../base/atomic-file.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import type { HostPath } from '../base/paths.js';
@@ -29,7 +29,7 @@ export async function withOutputFile<T>(path: HostPath, work: (fd: number) => Pr
       await file.sync();
       fault('export.written');
       await rename(partial, target.path);
-      await syncDirectory(dirname(target.path));
+      await syncPath(dirname(target.path));
       return result;
     } catch (error) {
       await unlink(partial).catch(() => {});

@@ -1,6 +1,6 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { syncPath, writeFileAtomic } from '../base/atomic-file.js';
 import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { parseCidr } from '../base/ip.js';
@@ -73,7 +73,7 @@ export class Networks {
   async remove(name: string): Promise<void> {
     const file = this.layout.networkFile(name);
     await unlink(file);
-    await syncDirectory(dirname(file));
+    await syncPath(dirname(file));
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type AtomicWrites, syncDirectory, withWrites } from '../base/atomic-file.js';
+import { type AtomicWrites, syncPath, withWrites } from '../base/atomic-file.js';
 import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
@@ -138,18 +138,18 @@ export class Snapshots {
   async remove(name: string): Promise<void> {
     await this.syncContainer();
     await unlink(this.file(name));
-    await syncDirectory(this.dir);
+    await syncPath(this.dir);
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.syncContainer();
     await rename(this.file(from), this.file(to));
-    await syncDirectory(this.dir);
+    await syncPath(this.dir);
   }
 
   /** A `current` that brings back what a restore keeps (lifecycle/settle.ts) must not outlive what is done to that. */
   private syncContainer(): Promise<void> {
-    return syncDirectory(dirname(this.dir));
+    return syncPath(dirname(this.dir));
   }
 
   file(name: string): HostPath {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { chmod, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncDirectory } from '../base/atomic-file.js';
+import { syncPath } from '../base/atomic-file.js';
 import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import type { HostPath, StateLayout } from '../base/paths.js';
@@ -71,18 +71,14 @@ export class Store {
 
   /**
    * Makes NAME/ with the mark of an unfinished container in it. The caller holds the lock. It gets its name with
-   * the mark in it: a directory without one would be listed as whole.
-   * @returns `marked`: the mark is on disk. Flush nothing in the directory before, else that alone may be there after
-   * a crash of the host; until then nothing of it is, or all of it, since file systems commit directories in order.
+   * the mark in it: a directory without one would be listed as whole. Flush the directory before any file in it, else
+   * that file alone may be there after a crash of the host.
    */
-  createPartial(name: string): { readonly marked: Promise<void> } {
+  createPartial(name: string): void {
     const dir = this.doomedDir(name);
     mkdirSync(dir, { mode: 0o700 });
     writeFileSync(join(dir, basename(this.layout.partialMark(name))), '', { mode: 0o600 });
     renameSync(dir, this.layout.containerDir(name));
-    const marked = syncDirectory(this.layout.containerDir(name));
-    marked.catch(() => {}); // whoever waits for it is told
-    return { marked };
   }
 
   /**
@@ -92,8 +88,8 @@ export class Store {
   async finishPartial(name: string, first: () => Promise<void> = async () => {}): Promise<void> {
     unlinkSync(this.layout.partialMark(name));
     await first();
-    await syncDirectory(this.layout.containerDir(name));
-    await syncDirectory(this.layout.root);
+    await syncPath(this.layout.containerDir(name));
+    await syncPath(this.layout.root);
   }
 
   /** Names that an interrupted create left; their locks tell whether somebody is still at it. */
@@ -122,7 +118,7 @@ export class Store {
   async doom(name: string): Promise<HostPath> {
     const doomed = this.doomedDir(name);
     await rename(this.layout.containerDir(name), doomed);
-    await syncDirectory(this.layout.root);
+    await syncPath(this.layout.root);
     return doomed;
   }
 
@@ -138,7 +134,7 @@ export class Store {
   /** Gives a stopped container another name. The caller holds both locks. */
   async rename(from: string, to: string): Promise<void> {
     await rename(this.layout.containerDir(from), this.layout.containerDir(to));
-    await syncDirectory(this.layout.root);
+    await syncPath(this.layout.root);
   }
 
   /** Lock files that are there: of commands at work, and of killed ones. */

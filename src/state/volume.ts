@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { syncPath, writeFileAtomic } from '../base/atomic-file.js';
 import { makeDirectories } from '../base/directories.js';
 import { ExitCode, isErrno, TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
@@ -86,7 +86,7 @@ export class Volumes {
       const parent = snapshot === undefined ? this.layout.volumesDir : join(this.dir(name), 'snapshots');
       makeDirectories(parent, 0o700);
       await rename(temp, this.dir(name, snapshot));
-      await syncDirectory(parent);
+      await syncPath(parent);
     } catch (error) {
       await tools.removeTrees([temp]);
       throw error;
@@ -97,7 +97,7 @@ export class Volumes {
   async remove(removeTrees: RemoveTrees, name: string, snapshot?: string): Promise<void> {
     const temp = this.tempDir(name);
     await rename(this.dir(name, snapshot), temp);
-    await syncDirectory(this.layout.volumesDir);
+    await syncPath(this.layout.volumesDir);
     fault('volume.doomed');
     await removeTrees([temp]);
   }

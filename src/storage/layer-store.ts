@@ -1,6 +1,6 @@
 import { chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { syncPath, writeFileAtomic } from '../base/atomic-file.js';
 import { makeDirectories } from '../base/directories.js';
 import { TsctError, TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
@@ -229,7 +229,7 @@ export class LayerStore {
       // One syncfs(2) instead of an fsync for every file: a sealed layer is never verified again.
       await run('sync', ['--file-system', temp], { doing: 'write the layer to disk' });
       await rename(temp, this.layout.layerDir(id));
-      await syncDirectory(this.layersDir);
+      await syncPath(this.layersDir);
       return id;
     } finally {
       await lock.release();

@@ -1,6 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
+import { syncPath, writeFileAtomic } from '../base/atomic-file.js';
 import { TsctErrors } from '../base/errors.js';
 import { run } from '../base/exec.js';
 import { fault } from '../base/fault.js';
@@ -26,7 +26,7 @@ export async function makeVolumeTree(
   const note: VolumeNote = { format: 1, volume, pool: from.pool };
   await mkdir(tree, { mode: 0o700 });
   await writeFileAtomic(noteFile(layerDir), `${JSON.stringify(note, null, 2)}\n`);
-  await syncDirectory(dirname(layerDir));
+  await syncPath(dirname(layerDir));
   fault('thin.noted');
   if (from.origin !== undefined) await snapshotVolume(from.origin, volume, maker);
   else await makeVolume(from.pool, volume, maker);

@@ -47,6 +47,8 @@ export interface Addon {
   editTrees(trees: readonly HostPath[], edits: readonly FileEdit[]): boolean;
   /** A writable snapshot of a btrfs subvolume (BTRFS_IOC_SNAP_CREATE_V2): on disk, with all before it, on return. */
   snapshotSubvolume(from: HostPath, to: HostPath): void;
+  /** Begins to write a file to disk without waiting for it (sync_file_range(2)): the next commit takes it along. */
+  startWriteback(path: HostPath): void;
   /** Texts of many small files of the kernel's, by several threads; null: read that one yourself to know why not. */
   readFiles(paths: readonly HostPath[]): readonly (string | null)[];
   /**
@@ -105,6 +107,7 @@ function wrap(native: NativeExports): Addon {
     pidfdOpen: (pid) => wording(() => native.pidfdOpen(pid)),
     editTrees: (trees, edits) => wording(() => native.editTrees(trees, edits)),
     snapshotSubvolume: (from, to) => wording(() => native.snapshotSubvolume(from, to)),
+    startWriteback: (path) => wording(() => native.startWriteback(path)),
     pipe: () => wording(() => native.pipe()),
     readFiles: (paths) => wording(() => native.readFiles(paths)),
     askAll: (sockets, line, waitMs) => wording(() => native.askAll(sockets, line, waitMs)),

@@ -19,7 +19,7 @@ describe('Store', () => {
   it('lists whole containers only, sorted: no half-made ones, no files, no directories of its own', async () => {
     for (const name of ['web', 'db', '.store', '.locks', 'bad_name']) mkdirSync(join(root, name));
     writeFileSync(join(root, 'file'), '');
-    await store.createPartial('half').marked;
+    store.createPartial('half');
     expect(store.list()).toEqual(['db', 'web']);
     expect(store.partials()).toEqual(['half']);
     await store.finishPartial('half');
@@ -33,7 +33,7 @@ describe('Store', () => {
   it('keeps state root and containers closed to everybody else, whatever the root was before', async () => {
     chmodSync(root, 0o755);
     await store.prepare();
-    await store.createPartial('web').marked;
+    store.createPartial('web');
     expect(mode(root)).toBe(0o700);
     expect(mode(join(root, 'web'))).toBe(0o700);
   });
@@ -43,7 +43,7 @@ describe('Store', () => {
     expect(() => store.need('web')).not.toThrow();
     expect(() => store.need('nope')).toThrow(expect.objectContaining({ exitCode: 3 }));
     expect(() => store.needFree('web')).toThrow(expect.objectContaining({ exitCode: 4 }));
-    await store.createPartial('half').marked;
+    store.createPartial('half');
     expect(() => store.need('half')).toThrow(expect.objectContaining({ exitCode: 3 }));
   });
 
