@@ -82,9 +82,9 @@ RunningDevices find_devices(const std::string& run_dir) {
   return devices;
 }
 
-void hand_plan(const std::string& run_dir, int plan) {
-  UniqueFd connection = connect_to(run_dir);
-  ask(connection.get(), "plan", plan);
+void hand_plan(const LaunchPlan& plan, int fd) {
+  UniqueFd connection = connect_to(plan.run_dir);
+  ask(connection.get(), plan.given_devices.has_optional() ? "plan optional-devices" : "plan", fd);
 }
 
 void hand_ports(const std::string& run_dir, int pidfd) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "setup/plan.h"
 #include "sys/unique_fd.h"
 
 namespace tsct {
@@ -23,7 +24,7 @@ struct RunningDevices {
 RunningDevices find_devices(const std::string& run_dir);
 
 // The run's end goes by this plan from now on, and a start after a reboot from inside.
-void hand_plan(const std::string& run_dir, int plan);
+void hand_plan(const LaunchPlan& plan, int fd);
 
 // The supervisor has ports bound again when this tsct-ports has ended.
 void hand_ports(const std::string& run_dir, int pidfd);

@@ -73,6 +73,15 @@ void put_device(const DeviceNode& device, uint32_t base_uid, uint32_t base_gid, 
   make_link(dev_fd, name_by_number(device.type, device.major, device.minor), ".." + inside_dev(device.path));
 }
 
+bool has_device(const DeviceNode& device, int dev_fd) {
+  size_t slash = device.path.rfind('/');
+  UniqueFd parent = directory_of_dev(dev_fd, inside_dev(device.path.substr(0, slash)));
+  struct stat st;
+  return parent && ::fstatat(parent.get(), device.path.c_str() + slash + 1, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+         (st.st_mode & S_IFMT) == (device.type == 'b' ? S_IFBLK : S_IFCHR) &&
+         st.st_rdev == makedev(device.major, device.minor);
+}
+
 void take_device(const std::string& path, int dev_fd) {
   size_t slash = path.rfind('/');
   std::string name = path.substr(slash + 1);

@@ -20,4 +20,9 @@ DeviceChange decode_device_change(const std::string& json);
 // done a part: the same again, or the plan of the way back, goes on from there.
 void change_devices(LaunchPlan& plan, const DeviceChange& change);
 
+// Run by the supervisor when a device of the host came or went, with the container's /dev as fd `dev`: gives
+// what is there now of `optional` devices and takes what is not. Of those that cannot be given the first is
+// thrown, as SysError, when the others have been.
+void renew_devices(const LaunchPlan& plan, int dev);
+
 }  // namespace tsct

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "setup/json_reader.h"
 #include "setup/plan.h"
+#include "setup/usb_device.h"
 #include "sys/file.h"
 
 namespace tsct {
@@ -57,10 +59,12 @@ std::vector<DeviceRule> rules_of(const DevicePermission& allow) {
 GivenDevices decode_given_devices(JsonReader r) {
   GivenDevices given;
   r.each("nodes", [&](JsonReader& n) {
-    GivenDevice d{n.get<std::string>("source"), n.get<std::string>("path"), n.get<std::string>("access"),
-                  n.get<uint32_t>("uid"),       n.get<uint32_t>("gid"),     {}};
+    GivenDevice d{n.get<std::string>("source"), n.get_or("path", std::string()), n.get<std::string>("access"),
+                  n.get<uint32_t>("uid"),       n.get<uint32_t>("gid"),          {}};
     if (n.has("fileMode")) d.mode = n.get<uint32_t>("fileMode");
-    if (!d.path.starts_with("/dev/") || d.path.find("/..") != std::string::npos)
+    d.optional = n.get_or("optional", false);
+    bool same = is_usb_number(d.source) && d.path.empty();
+    if (!same && (!d.path.starts_with("/dev/") || d.path.find("/..") != std::string::npos))
       refuse("decode plan", n.where("path"), "is not below /dev");
     given.nodes.push_back(std::move(d));
   });
@@ -81,12 +85,24 @@ GivenDevices decode_given_devices(JsonReader r) {
 
 namespace {
 
+// Of several that are the same: all, or the first if there is one name for it.
+std::vector<std::string> paths_of(const GivenDevice& d) {
+  if (!is_usb_number(d.source)) return {d.source};
+  std::vector<std::string> paths = find_usb_devices(d.source);
+  if (paths.empty()) refuse(kStep, d.source, "Resources.Device=: no such device is plugged in", ENOENT);
+  if (!d.path.empty()) paths.resize(1);
+  return paths;
+}
+
 void resolve(const GivenDevice& d, std::vector<DeviceNode>& nodes, std::vector<DeviceRule>& rules) {
-  struct stat st = device_at(d.source, "Device");
-  uint32_t number_major = major(st.st_rdev), number_minor = minor(st.st_rdev);
-  uint32_t mode = d.mode ? *d.mode : st.st_mode & 0777;
-  nodes.push_back({d.path, type_of(st), number_major, number_minor, mode, d.uid, d.gid});
-  rules.push_back({true, type_of(st), number_major, number_minor, d.access});
+  for (const std::string& path : paths_of(d)) {
+    struct stat st = device_at(path, "Device");
+    uint32_t number_major = major(st.st_rdev), number_minor = minor(st.st_rdev);
+    uint32_t mode = d.mode ? *d.mode : st.st_mode & 0777;
+    nodes.push_back({d.path.empty() ? path : d.path, type_of(st), number_major, number_minor, mode, d.uid,
+                     d.gid, d.path.empty() ? d.source : d.path, d.optional || is_usb_number(d.source)});
+    rules.push_back({true, type_of(st), number_major, number_minor, d.access});
+  }
 }
 
 void resolve(const DevicePermission& p, std::vector<DeviceRule>& rules) {
@@ -103,15 +119,20 @@ void resolve(const DevicePermission& p, std::vector<DeviceRule>& rules) {
 
 void resolve_devices(const GivenDevices& given, std::vector<DeviceNode>& nodes,
                      std::vector<DeviceRule>& rules, Missing missing) {
-  auto attempt = [&](auto&& body) {
+  auto attempt = [&](bool optional, auto&& body) {
     try {
       body();
-    } catch (const SysError&) {
-      if (missing == Missing::kFail) throw;
+    } catch (const SysError& e) {
+      bool absent = e.err == ENOENT || e.err == ENOTDIR;
+      if (missing == Missing::kFail && !(optional && absent)) throw;
     }
   };
-  for (const GivenDevice& d : given.nodes) attempt([&] { resolve(d, nodes, rules); });
-  for (const DevicePermission& p : given.allow) attempt([&] { resolve(p, rules); });
+  for (const GivenDevice& d : given.nodes) attempt(d.optional, [&] { resolve(d, nodes, rules); });
+  for (const DevicePermission& p : given.allow) attempt(false, [&] { resolve(p, rules); });
+}
+
+bool GivenDevices::has_optional() const {
+  return std::any_of(nodes.begin(), nodes.end(), [](const GivenDevice& d) { return d.optional; });
 }
 
 }  // namespace tsct

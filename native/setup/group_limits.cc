@@ -123,7 +123,7 @@ void change_limits(const LaunchPlan& plan, const std::vector<GroupLimit>& limits
   try {
     UniqueFd busy = lock_changes(plan, true);
     RunningInit init = find_init(plan.run_dir);
-    hand_plan(plan.run_dir, 0);
+    hand_plan(plan, 0);
     Cgroups(plan, init.supervisor).change(limits);
   } catch (SysError& e) {
     if (e.stage.empty()) e.stage = "limits";

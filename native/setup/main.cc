@@ -11,7 +11,9 @@
 //   tsct-setup change-limits  plan on fd 0, list of limits on fd 3: changes those of a running container
 //   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
 //   tsct-setup hold-ports plan on fd 0, run by the supervisor: starts tsct-ports again
-//   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
+//   tsct-setup renew-devices  plan on fd 0, the container's /dev on fd 3, run by the supervisor: a device
+//   came or went tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the
+//   host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
 #include <sys/prctl.h>
@@ -98,7 +100,8 @@ void dispatch(const std::string& verb, int argc, char** argv) {
   if (verb == "hold-ports") return hold_ports_again(plan);
   if (verb == "change-devices")
     return change_devices(plan, decode_device_change(read_fd(3, "read change", "fd 3")));
-  if (verb == "keep-plan") return hand_plan(plan.run_dir, 0);
+  if (verb == "renew-devices") return renew_devices(plan, 3);
+  if (verb == "keep-plan") return hand_plan(plan, 0);
   if (verb == "mount" && argc == 3) return mount_at(plan, argv[2]);
   refuse("read arguments", verb, "is not a verb of tsct-setup");
 }

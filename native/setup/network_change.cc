@@ -241,7 +241,7 @@ void change_network(const LaunchPlan& plan, const std::vector<FileEdit>& edits) 
   try {
     UniqueFd busy = lock_changes(plan, true);
     RunningInit init = find_init(plan.run_dir);
-    hand_plan(plan.run_dir, 0);
+    hand_plan(plan, 0);
     Change(plan, init).run();
     if (!edits.empty()) edit_running(plan, init, edits);
   } catch (SysError& e) {

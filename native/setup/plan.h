@@ -50,6 +50,8 @@ struct DeviceNode {
   std::string path;
   char type = 'c';
   uint32_t major = 0, minor = 0, mode = 0666, uid = 0, gid = 0;
+  std::string given = {};  // what the plan calls one of Device=, whose path may not be known before
+  bool follows = false;    // a host's device that comes and goes
 };
 
 struct DeviceRule {

@@ -56,6 +56,7 @@ void SupervisorLink::settings(const LaunchPlan& plan, const Cgroups& cgroups,
   put("oom_hook", plan.oom.hook);
   put("oom_raise_percent", std::to_string(plan.oom.raise_percent));
   put("oom_raise_max_bytes", std::to_string(plan.oom.raise_max_bytes));
+  put("optional_devices", plan.given_devices.has_optional() ? "1" : "0");
   if (text.size() > kMessageBytesMax)
     refuse("tell supervisor", plan.run_dir, "paths are too long", ENAMETOOLONG);
   send(SetupMessage::kSettings, 0, -1, text);

@@ -37,6 +37,8 @@ void write_edit(const FileEdit& edit, int parent, const std::string& name);
 // mounted over it, or linked out of it, counts for nothing. Throws SysError with EEXIST for anything else in
 // its place.
 void put_device(const DeviceNode& device, uint32_t base_uid, uint32_t base_gid, int dev_fd);
+// That node is there, whatever its mode and owner have become.
+bool has_device(const DeviceNode& device, int dev_fd);
 // Removes a node; what is none stays.
 void take_device(const std::string& path, int dev_fd);
 

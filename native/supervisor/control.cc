@@ -124,12 +124,14 @@ void enter(Supervisor& s, Client& c) {
 
 // What undoes this run, and what a reboot from inside starts. Once the end has begun it is too late: that
 // goes by the plan that it has.
-void take_plan(Supervisor& s, Client& c) {
+void take_plan(Supervisor& s, Client& c, const char* args) {
   if (!s.init || s.init_exited || s.state != State::kRunning)
     return answer(c, -ESRCH, "take plan", "the system is not running");
   if (c.passed < 0) return answer(c, -EBADF, "take plan", "there is none with the request");
   answer(c, dup2(c.passed, 0) < 0 ? -errno : 0, "take plan");
   look_for_room(s);
+  s.has_optional_devices = !strcmp(args, " optional-devices");
+  watch_host_devices(s);
 }
 
 // That of a tsct-ports, of which the end is to be noticed.
@@ -209,7 +211,7 @@ bool serve(Supervisor& s, Client& c) {
   } else if (is(line, "devices")) {
     give_devices(s, c);
   } else if (is(line, "plan")) {
-    take_plan(s, c);
+    take_plan(s, c, line + 4);
   } else if (is(line, "ports")) {
     take_ports(s, c);
   } else if (is(line, "signal")) {

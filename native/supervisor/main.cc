@@ -137,6 +137,8 @@ void dispatch(Supervisor& s, const epoll_event& e) {
       return on_ports_end(s);
     case kTagPortsTimer:
       return on_ports_timer(s);
+    case kTagHostDevices:
+      return on_host_device(s);
     case kTagOom:
       return on_oom(s);
     default:

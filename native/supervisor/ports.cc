@@ -5,9 +5,7 @@
 //                        ▲                         │
 //                        └──── not all of them ────┘
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,17 +18,6 @@ namespace {
 
 constexpr int64_t kDelayMinMs = 100, kDelayMaxMs = 10000;
 constexpr int64_t kSteadyMs = 10000;  // one that ran this long has the shortest delay again
-constexpr off_t kLogBytesMax = 64 * 1024;
-
-// RUNDIR/supervisor.log, which goes with the run. -1: it cannot be written.
-int open_log(const Supervisor& s) {
-  int fd = openat(s.run_dir, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-  struct stat st;
-  if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > kLogBytesMax && ftruncate(fd, 0) < 0) {
-    // then it grows
-  }
-  return fd;
-}
 
 void try_later(Supervisor& s, const char* what) {
   if (s.ports_delay_ms == 0) s.ports_delay_ms = kDelayMinMs;

@@ -147,6 +147,7 @@ void on_settings(Supervisor& s, const char* text, size_t size, int socket_fd) {
   if (s.settings_size == 0) {
     memcpy(s.settings, text, size);
     s.settings_size = size;
+    s.has_optional_devices = s.fields().number("optional_devices") == 1;
     Line error;
     if (!open_control(s, error)) {
       s.settings_size = 0;  // nothing of that container is ours to undo
@@ -174,11 +175,18 @@ void on_started(Supervisor& s) {
   report(s, line.c_str());
   notify_manager("READY=1");
   enter_cgroup(s);
+  watch_host_devices(s);
   if (s.terminations > 0) {
     s.ask = Ask::kHalt;
     s.ask_since_ms = now_ms(CLOCK_MONOTONIC);
     set_timer(s, 1);
   }
+}
+
+// Once every other tsct-setup has ended: what it starts has to be found, and it is in a group that goes.
+void tear_down_alone(Supervisor& s) {
+  if (s.setup_pid == 0 && s.ports_setup_pid == 0 && s.devices_setup_pid == 0)
+    s.setup_pid = spawn_setup(s, "teardown", -1);
 }
 
 }  // namespace
@@ -212,9 +220,9 @@ void begin_teardown(Supervisor& s) {
   s.tearing_down = true;
   set_state(s, State::kStopping);
   forget_ports(s);
+  forget_host_devices(s);
   forget_memory(s);  // a group that goes tells, too, and is no want of memory
-  // Else once that has ended: a tsct-ports that it starts has to be found.
-  if (s.ports_setup_pid == 0) s.setup_pid = spawn_setup(s, "teardown", -1);
+  tear_down_alone(s);
 }
 
 void on_setup_message(Supervisor& s) {
@@ -264,8 +272,8 @@ void on_setup_message(Supervisor& s) {
   }
 }
 
-// Children: tsct-setup, also the one for ports, init (made with CLONE_PARENT), orders run inside by ask_init,
-// and OOMHook=.
+// Children: tsct-setup, also those for ports and devices, init (made with CLONE_PARENT), orders run inside by
+// ask_init, and OOMHook=.
 void on_child(Supervisor& s) {
   siginfo_t info;
   for (;;) {
@@ -296,7 +304,10 @@ void on_child(Supervisor& s) {
       if (s.init_exited) begin_teardown(s);
     } else if (info.si_pid == s.ports_setup_pid) {
       on_ports_setup_end(s, info.si_code == CLD_EXITED && info.si_status == 0);
-      if (s.tearing_down && s.setup_pid == 0) s.setup_pid = spawn_setup(s, "teardown", -1);
+      if (s.tearing_down) tear_down_alone(s);
+    } else if (info.si_pid == s.devices_setup_pid) {
+      on_devices_setup_end(s);
+      if (s.tearing_down) tear_down_alone(s);
     } else if (info.si_pid == s.order_pid) {
       s.order_pid = 0;
       s.order_failed = info.si_status != 0;

@@ -2,11 +2,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "supervisor/supervisor.h"
 
 namespace tsct {
+
+constexpr off_t kLogBytesMax = 64 * 1024;
 
 pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log) {
   Path program;
@@ -24,6 +27,15 @@ pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log) {
     _exit(127);
   }
   return pid;
+}
+
+int open_log(const Supervisor& s) {
+  int fd = openat(s.run_dir, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  struct stat st;
+  if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > kLogBytesMax && ftruncate(fd, 0) < 0) {
+    // then it grows
+  }
+  return fd;
 }
 
 }  // namespace tsct

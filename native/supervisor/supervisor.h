@@ -84,6 +84,12 @@ struct Supervisor {
   pid_t ports_setup_pid = 0;
   int64_t ports_since_ms = 0, ports_delay_ms = 0;
 
+  // Devices of the host that may come and go (devices.cc).
+  bool has_optional_devices = false;
+  bool devices_changed = false;  // since the tsct-setup that is at it began
+  int host_devices = -1;
+  pid_t devices_setup_pid = 0;
+
   Client clients[kClientsMax];
 
   Fields fields() const { return Fields(settings, settings_size); }
@@ -114,6 +120,8 @@ bool within_start_limit(Supervisor& s);
 // spawn.cc
 // Runs tsct-setup with the plan as its fd 0 and, when given, `passed` as its fd 3 and `log` as its stderr.
 pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log = -1);
+// RUNDIR/supervisor.log, which goes with the run. -1: it cannot be written.
+int open_log(const Supervisor& s);
 
 // ports.cc
 void watch_ports(Supervisor& s, int pidfd);
@@ -121,6 +129,12 @@ void on_ports_end(Supervisor& s);
 void on_ports_timer(Supervisor& s);
 void on_ports_setup_end(Supervisor& s, bool done);
 void forget_ports(Supervisor& s);
+
+// devices.cc
+void watch_host_devices(Supervisor& s);  // or no more, as the plan says; and looks what is there
+void on_host_device(Supervisor& s);
+void on_devices_setup_end(Supervisor& s);
+void forget_host_devices(Supervisor& s);
 
 // control.cc
 bool open_control(Supervisor& s, Line& error);

@@ -14,6 +14,7 @@ enum Tag : uint32_t {
   kTagPorts,
   kTagPortsTimer,
   kTagOom,
+  kTagHostDevices,
   kTagClients
 };
 

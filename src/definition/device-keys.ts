@@ -9,8 +9,8 @@ import { parseChoice } from './values.js';
 export const DEVICE_KEYS = {
   Device: list('devices', parseDevice, {
     live: true,
-    syntax: 'PATH[:INSIDE][:OPTION,...]',
-    help: "Give it a device of the host: a node on its /dev, and the permission to open it. PATH is a node or a link to one (/dev/disk/by-id/...), looked up at each start and change of devices; INSIDE is another name for it, below /dev. Options: access, of r (read), w (write) and m (make nodes), not said: rwm; uid=, gid= and mode= of the node as seen inside, not said: root, root and the mode of the host's node. A device that is not there ends the start, or the change, with exit code 5. What has been opened stays open when a line is taken out.",
+    syntax: 'PATH|usb:VENDOR:PRODUCT[:INSIDE][:OPTION,...]',
+    help: "Give it a device of the host: a node on its /dev, and the permission to open it. PATH is a node or a link to one (/dev/disk/by-id/...), looked up at each start and change of devices; usb:VENDOR:PRODUCT is what is plugged in with these numbers of lsusb(8). INSIDE is another name for it, below /dev; not said, it is the host's, for USB /dev/bus/usb/BUS/DEVICE, of all that have the numbers (with INSIDE: of the first). Options: access, of r (read), w (write) and m (make nodes), not said: rwm; uid=, gid= and mode= of the node as seen inside, not said: root, root and the mode of the host's node; optional: it may be absent, is given to what runs when it comes and taken when it goes, as often as it does. Without that a device that is not there ends the start, or the change, with exit code 5. What has been opened stays open when a line is taken out.",
   }),
   DevicePolicy: one('devicePolicy', parseChoice('auto', 'closed', 'strict'), {
     live: true,

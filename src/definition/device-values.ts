@@ -4,18 +4,20 @@ import { parsePath } from './values.js';
 /** What may be done with a device: r read, w write, m make a node of it. */
 const ACCESS = /^(?!.*(.).*\1)[rwm]+$/;
 
-/** Device=: `PATH[:INSIDE][:OPTION,...]`. */
+/** Device=: `PATH[:INSIDE][:OPTION,...]`, `usb:VENDOR:PRODUCT[:INSIDE][:OPTION,...]`. */
 export interface DeviceValue {
-  /** On the host; links are followed. */
+  /** On the host; links are followed. `usb:VVVV:PPPP`: what has these numbers, in small hexadecimal. */
   readonly source: string;
-  /** Below /dev, inside. */
-  readonly path: string;
+  /** Below /dev, inside. Absent, of the USB only: that of the host, which is another at each plugging in. */
+  readonly path?: string;
   readonly access: string;
   /** As seen inside. */
   readonly uid: number;
   readonly gid: number;
   /** Absent: that of the host's node. */
   readonly mode?: number;
+  /** It may be absent, and is given when it comes. */
+  readonly optional?: true;
 }
 
 /** DeviceAllow=: one device by a node of the host, or all of a driver by a name in /proc/devices. */
@@ -44,6 +46,7 @@ function parseAccess(text: string): string {
 }
 
 function parseOption(word: string): Partial<DeviceValue> {
+  if (word === 'optional') return { optional: true };
   const [, name, digits = ''] = /^(uid|gid|mode)=(\d{1,5})$/.exec(word) ?? [];
   if (name === 'mode') {
     if (!/^0?[0-7]{3}$/.test(digits)) throw badValue(`"${word}": a mode is three octal digits`);
@@ -54,18 +57,29 @@ function parseOption(word: string): Partial<DeviceValue> {
     return { [name]: Number(digits) };
   }
   if (!ACCESS.test(word))
-    throw badValue(`"${word}" is neither an access (of r, w, m) nor one of uid=, gid=, mode=`);
+    throw badValue(`"${word}" is neither an access (of r, w, m) nor one of uid=, gid=, mode=, optional`);
   return { access: word };
 }
 
-/** `/dev/ttyUSB0`, `/dev/sdb:/dev/disk:r`, `/dev/kvm:rw,gid=106`. */
+/** The numbers of lsusb(8). */
+function parseUsb(vendor = '', product = ''): string {
+  for (const digits of [vendor, product])
+    if (!/^[0-9a-f]{4}$/i.test(digits))
+      throw badValue(`"usb:${vendor}:${product}" is not usb:VENDOR:PRODUCT, four hexadecimal digits each`);
+  return `usb:${vendor}:${product}`.toLowerCase();
+}
+
+/** `/dev/ttyUSB0`, `/dev/sdb:/dev/disk:r`, `/dev/kvm:rw,gid=106`, `usb:1a86:7523:optional`. */
 export function parseDevice(text: string): readonly DeviceValue[] {
   const [source = '', ...rest] = text.split(/(?<!\\):/).map((part) => part.replace(/\\:/g, ':'));
+  const usb = source === 'usb' ? parseUsb(rest.shift(), rest.shift()) : undefined;
   const inside = rest[0]?.startsWith('/') ? rest.shift() : undefined;
   const [options = '', ...more] = rest;
   if (more.length > 0) throw badValue(`"${text}" has too many colons; \\: stands for a colon in a path`);
   const device = { access: 'rwm', uid: 0, gid: 0 };
   for (const word of options.split(',').filter((one) => one !== '')) Object.assign(device, parseOption(word));
+  if (usb !== undefined)
+    return [{ source: usb, ...(inside === undefined ? {} : { path: parseInside(inside) }), ...device }];
   const path = parsePath(source);
   return [{ source: path, path: parseInside(inside ?? path), ...device }];
 }

@@ -2,7 +2,7 @@ import type { LaunchPlan } from './launch-plan.js';
 
 /** What native is told to get a running container from the devices of one plan to those of another. */
 export interface DeviceChange {
-  /** Paths of nodes that are new, or other than they were. */
+  /** Paths of nodes that are new, or other than they were; `usb:...` of those that have none before they are there. */
   readonly made: readonly string[];
   /** Paths of nodes that are no more. */
   readonly removed: readonly string[];
@@ -47,5 +47,7 @@ function wholeOf({ linux, tsct }: LaunchPlan): string {
 function nodesOf({ linux, tsct }: LaunchPlan): ReadonlyMap<string, string> {
   // Who may open it is the policy's, and no matter of the node.
   const given = (tsct.devices?.nodes ?? []).map(({ access: _, ...node }) => node);
-  return new Map([...linux.devices, ...given].map((node) => [node.path, JSON.stringify(node)]));
+  const callNode = (node: { readonly path?: string; readonly source?: string }) =>
+    node.path ?? node.source ?? '';
+  return new Map([...linux.devices, ...given].map((node) => [callNode(node), JSON.stringify(node)]));
 }

@@ -70,15 +70,18 @@ export interface TsctPlan {
 /** Devices of the host whose numbers native looks up at each start; they add to linux.devices and its policy. */
 export interface DevicesPlan {
   readonly nodes: readonly {
-    /** A node, or a link to one. */
-    readonly source: HostPath;
-    readonly path: ContainerPath;
+    /** A node, or a link to one; `usb:VVVV:PPPP`: what is plugged in with these numbers. */
+    readonly source: string;
+    /** Absent, of the USB only: that which it has on the host. */
+    readonly path?: ContainerPath;
     /** Of r, w, m. */
     readonly access: string;
     readonly uid: number;
     readonly gid: number;
     /** Absent: that of the source. */
     readonly fileMode?: number;
+    /** The supervisor gives it when it comes and takes it when it goes. */
+    readonly optional?: true;
   }[];
   /** Permission alone: for the device of a path, or for a driver's of /proc/devices by a pattern of fnmatch(3). */
   readonly allow: readonly ({ readonly access: string } & (

@@ -15,6 +15,13 @@ describe('Device=', () => {
     expect(parse('Device=/dev/serial/by-id/a\\:b:/dev/tty0:rw,uid=1,gid=20,mode=0660').devices).toEqual([
       { source: '/dev/serial/by-id/a:b', path: '/dev/tty0', access: 'rw', uid: 1, gid: 20, mode: 0o660 },
     ]);
+    expect(parse('Device=/dev/sdb:r,optional').devices).toEqual([
+      { source: '/dev/sdb', path: '/dev/sdb', ...plain, access: 'r', optional: true },
+    ]);
+    expect(parse('Device=usb:1A86:7523\nDevice=usb:046d:c52b:/dev/mouse:rw,optional').devices).toEqual([
+      { source: 'usb:1a86:7523', ...plain },
+      { source: 'usb:046d:c52b', path: '/dev/mouse', ...plain, access: 'rw', optional: true },
+    ]);
     expect(parse('Device=/dev/kvm:rw').devices[0]).toMatchObject({ path: '/dev/kvm', access: 'rw' });
   });
 
@@ -32,6 +39,11 @@ describe('Device=', () => {
     ['/dev/kvm:uid=-1', 'neither an access'],
     ['/dev/kvm:mode=4755', 'three octal digits'],
     ['/dev/kvm:mode=888', 'three octal digits'],
+    ['usb:46d:c52b', 'four hexadecimal digits each'],
+    ['usb:046d', 'four hexadecimal digits each'],
+    ['usb:046d:c52b:/srv/x', 'not below /dev'],
+    ['usb:046d:c52b\nDevice=usb:046D:C52B:r', '/dev/bus/usb/usb:046d:c52b is there already'],
+    ['usb:046d:c52b\nDevice=/dev/sda:/dev/bus', 'cannot both be'],
     ['/dev/kvm\nDevice=/dev/kvm:r', '/dev/kvm is there already'],
     ['/dev/sda:/dev/a\nDevice=/dev/sdb:/dev/a/b', '/dev/a/b and /dev/a cannot both be'],
   ] as const) {

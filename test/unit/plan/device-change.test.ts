@@ -19,6 +19,12 @@ describe('deviceChange', () => {
     expect(withDevicesOf(to, plan(''))).toEqual(plan(''));
   });
 
+  it('calls what has no path before it is there by its numbers', () => {
+    const from = plan('Device=usb:1a86:7523\nDevice=usb:046d:c52b');
+    const to = plan('Device=usb:1a86:7523:optional');
+    expect(deviceChange(from, to)).toMatchObject({ made: ['usb:1a86:7523'], removed: ['usb:046d:c52b'] });
+  });
+
   it('has no node to make where only the access or the policy differs', () => {
     const none = { made: [], removed: [], missingFails: false };
     expect(deviceChange(plan('Device=/dev/sda:r'), plan('Device=/dev/sda:rw'), false)).toEqual(none);

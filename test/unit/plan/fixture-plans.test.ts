@@ -78,7 +78,7 @@ Link=eno2
     },
   ),
   'with-devices': sampleInput(
-    '[Resources]\nDevice=/dev/kvm:rw,gid=106,mode=660\nDevice=/dev/disk/by-id/usb-x:/dev/usb:r\nDevicePolicy=closed\nDeviceAllow=/dev/sda r\nDeviceAllow=char-ttyUSB\n',
+    '[Resources]\nDevice=/dev/kvm:rw,gid=106,mode=660\nDevice=/dev/disk/by-id/usb-x:/dev/usb:r,optional\nDevice=usb:1a86:7523:rw\nDevicePolicy=closed\nDeviceAllow=/dev/sda r\nDeviceAllow=char-ttyUSB\n',
   ),
   'joined-network': sampleInput('[Network]\nNamespace=container:db\n'),
   'with-binds': sampleInput(`
