@@ -213,7 +213,12 @@ describe('prune', () => {
     await root.ok(['backup', 'verify', ...at]);
     await root.ok(['backup', 'restore', 'web', ...at, '--as', 'kept']);
     expect(await toldOf(root.layout, 'kept')).toBe(await told(join(dir, 'from')));
-    expect((await root.run(['backup', 'prune', ...at, '--keep', 'nonsense'])).exitCode).not.toBe(0);
+    expect(await root.run(['backup', 'prune', ...at, '--keep', 'nonsense'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(
+        /^Error: --keep: "nonsense" is not one of .*\nHint: tsct help backup prune\n$/,
+      ),
+    });
     rmSync(join(dir, 'pruned'), { recursive: true });
   });
 

@@ -75,15 +75,15 @@ export class TestRoot {
  * One state root for the test file that calls this at its top. After every test, containers that the test made are
  * destroyed and everything of the root must be as it was before: mounts, cgroups, links, processes, files.
  * A container that several tests need is made in `beforeAll`.
- * @param fileSystem a fresh one to have it on, absent: that of the machine.
+ * @param fileSystem a fresh one to have it on, absent: that of the machine. @param diskBytes its size.
  */
-export function useRoot(fileSystem?: 'ext4' | 'xfs' | 'btrfs'): TestRoot {
+export function useRoot(fileSystem?: 'ext4' | 'xfs' | 'btrfs', diskBytes = DISK_BYTES): TestRoot {
   let root: TestRoot | undefined;
   let disk: LoopFilesystem | undefined;
   let before: Traces = new Set();
   let names: readonly string[] = [];
   beforeAll(async () => {
-    if (fileSystem) disk = await loopFilesystem(fileSystem, DISK_BYTES);
+    if (fileSystem) disk = await loopFilesystem(fileSystem, diskBytes);
     root = await TestRoot.create(disk?.path);
   });
   beforeEach(async () => {

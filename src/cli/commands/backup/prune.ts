@@ -1,6 +1,7 @@
 import { string as stringArg } from '@oclif/core/args';
 import { boolean, string } from '@oclif/core/flags';
-import { parseKeepRule } from '../../../base/keep-rule.js';
+import { ExitCode, TsctError } from '../../../base/errors.js';
+import { type KeepRule, parseKeepRule } from '../../../base/keep-rule.js';
 import { BaseCommand } from '../../base-command.js';
 import { repositoryFlags, repositoryOptions } from '../../repository-flags.js';
 
@@ -17,10 +18,6 @@ export default class BackupPrune extends BaseCommand {
       summary: 'what to keep: hourly, daily, weekly, monthly, yearly:N, last:N, within:TIME',
       helpValue: 'RULE',
       required: true,
-      parse: async (text) => {
-        parseKeepRule(text);
-        return text;
-      },
     }),
     'dry-run': boolean({ char: 'n', summary: 'only say which they are' }),
   };
@@ -30,13 +27,27 @@ export default class BackupPrune extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(BackupPrune);
+    const rule = keepRule(flags.keep);
     const ctx = await this.context(flags);
     const { pruneBackups } = await import('../../../lifecycle/backup-manage.js');
-    const gone = await pruneBackups(ctx, repositoryOptions(flags), parseKeepRule(flags.keep), {
+    const gone = await pruneBackups(ctx, repositoryOptions(flags), rule, {
       dryRun: flags['dry-run'],
       ...(args.name === undefined ? {} : { name: args.name }),
     });
     if (flags.json) return this.printJson(gone);
     this.print(gone.map(({ id, of, created }) => `${id} ${of} ${created}\n`).join(''));
+  }
+}
+
+function keepRule(text: string): KeepRule {
+  try {
+    return parseKeepRule(text);
+  } catch (error) {
+    if (!(error instanceof TsctError)) throw error;
+    throw new TsctError('TSCT_USAGE', `--keep: ${error.message}`, {
+      exitCode: ExitCode.Usage,
+      hint: 'tsct help backup prune',
+      cause: error,
+    });
   }
 }
