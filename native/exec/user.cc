@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr const char* kPasswd = "/etc/passwd";
 constexpr const char* kGroup = "/etc/group";
+constexpr const char* kRecords = "/run/host/userdb/";
 constexpr size_t kDatabaseBytesMax = 16 << 20;
 
 using Fields = std::vector<std::string_view>;
@@ -62,8 +64,42 @@ void each_entry(const std::string& database, size_t fields_min, Fn&& fn) {
   }
 }
 
+// A record of systemd's (USER_RECORD, GROUP_RECORD of systemd.io), by name or number: BindUser= has them
+// there.
+class Record {
+ public:
+  Record(const std::string& spec, const char* kind) {
+    if (spec.find('/') == std::string::npos)
+      json_ = nlohmann::json::parse(read_database((kRecords + spec + "." + kind).c_str()), nullptr, false);
+  }
+  std::string text(const char* key) const {
+    auto value = at(key);
+    return value.is_string() ? value.get<std::string>() : "";
+  }
+  std::optional<uint32_t> id(const char* key) const {
+    auto value = at(key);
+    if (!value.is_number_unsigned() || value.get<uint64_t>() >= UINT32_MAX) return {};
+    return value.get<uint32_t>();
+  }
+
+ private:
+  nlohmann::json at(const char* key) const {
+    return json_.is_object() ? json_.value(key, nlohmann::json()) : nlohmann::json();
+  }
+  nlohmann::json json_;
+};
+
+bool find_user_record(const std::string& spec, User& user) {
+  Record record(spec, "user");
+  auto uid = record.id("uid"), gid = record.id("gid");
+  std::string name = record.text("userName");
+  if (!uid || !gid || name.empty()) return false;
+  user = User{name, *uid, *gid, {}, record.text("homeDirectory"), record.text("shell")};
+  return true;
+}
+
 // passwd(5): name:password:uid:gid:comment:home:shell. A name wins over a number that looks the same.
-bool find_passwd_entry(const std::string& spec, User& user) {
+bool find_entry(const std::string& spec, User& user) {
   std::string passwd = read_database(kPasswd);
   std::optional<uint32_t> number = parse_id(spec);
   bool found = false;
@@ -76,6 +112,7 @@ bool find_passwd_entry(const std::string& spec, User& user) {
     });
     if (found) break;
   }
+  if (!found) found = find_user_record(spec, user);
   if (user.home.empty() || user.home[0] != '/') user.home = "/";
   if (user.shell.empty()) user.shell = "/bin/sh";  // passwd(5)
   return found;
@@ -88,6 +125,7 @@ gid_t find_group(const std::string& groups, const std::string& spec) {
     if (f[0] == spec) found = parse_id(f[2]);
     return found.has_value();
   });
+  if (!found) found = Record(spec, "group").id("gid");
   if (!found) found = parse_id(spec);
   if (!found) throw Failure{kExitOwnFailure, "there is no group " + spec + " in its /etc/group", ""};
   return *found;
@@ -110,7 +148,7 @@ User find_user(const std::string& spec) {
   size_t colon = spec.find(':');
   std::string wanted = spec.substr(0, colon);
   User user;
-  if (!find_passwd_entry(wanted.empty() ? "0" : wanted, user)) {
+  if (!find_entry(wanted.empty() ? "0" : wanted, user)) {
     std::optional<uint32_t> number = wanted.empty() || wanted == "root" ? 0 : parse_id(wanted);
     if (!number) throw Failure{kExitOwnFailure, "there is no user " + wanted + " in its /etc/passwd", ""};
     user.uid = user.gid = *number;

@@ -1,9 +1,11 @@
-// What another program took away of a network while containers run on it: bridge, addresses, tables, dnsmasq.
+// What another program took away of a network while containers run on it: bridge, addresses, tables, dnsmasq;
+// and the tables of routed interfaces, which are on none.
 #include <sys/file.h>
 
 #include "setup/keeper.h"
 #include "setup/network.h"
 #include "setup/network_up.h"
+#include "setup/nft.h"
 #include "sys/error.h"
 
 namespace tsct {
@@ -18,6 +20,9 @@ void repair_networks(const LaunchPlan& plan) {
       if (!network.service.empty()) stop_keeper(network, plan.cgroup);
       bring_up_network(netlink, network, files, plan.cgroup, exclusive);
     }
+    std::string tables;
+    for (const auto& interface : plan.network.interfaces) tables += interface.ruleset;
+    NftRun(tables, {}).expect("load rules of", plan.name);
   } catch (SysError& e) {
     if (e.stage.empty()) e.stage = "network";
     throw;

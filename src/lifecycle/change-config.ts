@@ -23,6 +23,8 @@ export interface KeyChange {
   readonly key: string;
   /** applied: what runs has it, or nothing runs; pending: it counts from the next start. */
   readonly state: 'applied' | 'pending';
+  /** Why it is pending, where that is no matter of the key alone, or may surprise. */
+  readonly reason?: string;
   /** Of a MemoryMax= below what was in use: how many bytes the kernel took back. */
   readonly reclaimedBytes?: number;
 }
@@ -145,11 +147,18 @@ function describe(
   const changes = [...keys].map(
     (key): KeyChange => ({
       key,
-      state: pending.includes(key) ? 'pending' : 'applied',
+      ...(pending.includes(key) ? { state: 'pending', ...reasonOf(key) } : { state: 'applied' }),
       ...(key === 'Resources.MemoryMax' && reclaimedBytes !== undefined ? { reclaimedBytes } : {}),
     }),
   );
   return { running, keys: changes, pending: changes.some(({ state }) => state === 'pending') };
+}
+
+/** Network and devices of what runs are changed as a whole or not at all. */
+function reasonOf(key: string): { readonly reason?: string } {
+  if (key === NAMESPACE) return { reason: 'what runs cannot be moved into another network' };
+  if (!isLive(key) || isLimit(key)) return {};
+  return { reason: `what runs is in the network of another, or is to be: ${NAMESPACE}` };
 }
 
 /** What somebody said, or says now. Of a config that was broken before nobody can tell. */
@@ -162,6 +171,8 @@ function changedFrom(before: readonly ConfigText[], now: ContainerDefinition): r
     throw error;
   }
 }
+
+const NAMESPACE = 'Network.Namespace';
 
 interface Run {
   readonly compiled: Compiled;

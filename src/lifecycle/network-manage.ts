@@ -1,18 +1,15 @@
 import { existsSync } from 'node:fs';
 import { ExitCode, TsctError } from '../base/errors.js';
 import { formatCidr, overlaps, parseCidr } from '../base/ip.js';
-import { isNetworkName } from '../definition/network-values.js';
 import { readRoutes } from '../host/routes.js';
 import { isForContainers, roomIn } from '../network/allocate.js';
 import { bridgeName } from '../network/links.js';
 import { type NetworkRecord, Networks } from '../state/network.js';
-import { repairNetwork as repairNative } from '../supervisor/setup.js';
-import { compile } from './compile.js';
 import type { Context } from './context.js';
 import { forEach } from './each.js';
-import { mendPorts } from './live-change.js';
+import { repairOne } from './network-repair.js';
 import { type NetworkService, readService } from './network-service.js';
-import { checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
+import { checkNetworkName, checkSettings, type NetworkSettings, parseSettings } from './network-settings.js';
 import { type NetworkUser, networkUsers, usersOf } from './network-users.js';
 import { makeNetwork, withNetworksLock } from './networks.js';
 
@@ -144,38 +141,6 @@ function used(name: string, users: readonly string[]): TsctError {
   });
 }
 
-/**
- * Makes again what somebody took away of networks that are in use: bridge, its ports and addresses, tables, dnsmasq.
- * @returns those that containers run on; the others have nothing to be mended.
- */
-export async function repairNetworks(
-  ctx: Context,
-  names: readonly string[],
-): Promise<{ readonly name: string; readonly repaired: boolean }[]> {
-  const all = names.length > 0 ? names : await new Networks(ctx.layout).names();
-  return forEach(all, async (name) => {
-    checkNetworkName(name);
-    await new Networks(ctx.layout).need(name);
-    const users = await usersOf(ctx, name);
-    const repaired = await repairOne(ctx, name, users);
-    for (const user of users.filter(({ running }) => running)) await mendPorts(ctx, user.name);
-    return { name, repaired };
-  });
-}
-
-/** By the plan of one who runs there: it says what the network is. */
-async function repairOne(ctx: Context, name: string, users: readonly NetworkUser[]): Promise<boolean> {
-  const user = users.find(({ running }) => running);
-  if (!user) return false;
-  const { plan } = await compile(ctx, user.name, 'config', { isDryRun: true });
-  const network = plan.tsct.network;
-  if (!network?.networks.some((one) => one.name === name)) return false;
-  const networks = network.networks.filter((one) => one.name === name);
-  const interfaces = network.interfaces.filter((one) => one.bridge === networks[0]?.bridge);
-  await repairNative({ ...plan, tsct: { ...plan.tsct, network: { networks, interfaces } } }, name);
-  return true;
-}
-
 /** @throws TSCT_SUBNET_TAKEN (exit 4). */
 async function refuseTaken(
   ctx: Context,
@@ -203,13 +168,4 @@ async function refuseTaken(
       { exitCode: ExitCode.WrongState, hint: 'choose another one, or none: tsct finds one that is free' },
     );
   }
-}
-
-/** @throws TSCT_BAD_NAME (exit 2). */
-function checkNetworkName(name: string): void {
-  if (isNetworkName(name)) return;
-  throw new TsctError('TSCT_BAD_NAME', `${JSON.stringify(name)} is not a name for a network`, {
-    exitCode: ExitCode.Usage,
-    hint: '1 to 15 lower case letters, digits and dashes, beginning with a letter: it is the name of a bridge, too',
-  });
 }

@@ -1,5 +1,6 @@
 import { ExitCode, TsctError } from '../base/errors.js';
 import { type Cidr, formatCidr, networkOf, parseCidr } from '../base/ip.js';
+import { isNetworkName } from '../definition/network-values.js';
 
 /** What may be chosen of a network. */
 export interface NetworkSettings {
@@ -51,5 +52,14 @@ function usage(why: string): TsctError {
   return new TsctError('TSCT_USAGE', why, {
     exitCode: ExitCode.Usage,
     hint: 'for example ipv4=10.80.0.0/24 ipv6=fd12:3456:789a::/64 mtu=1400',
+  });
+}
+
+/** @throws TSCT_BAD_NAME (exit 2). */
+export function checkNetworkName(name: string): void {
+  if (isNetworkName(name)) return;
+  throw new TsctError('TSCT_BAD_NAME', `${JSON.stringify(name)} is not a name for a network`, {
+    exitCode: ExitCode.Usage,
+    hint: '1 to 15 lower case letters, digits and dashes, beginning with a letter: it is the name of a bridge, too',
   });
 }

@@ -5,7 +5,7 @@ import { findTaken } from './other-runs.js';
 
 /**
  * Refuses a plan that wants of the host what there is once, and what a container that runs has: a link that is given,
- * a VLAN, an address that the host routes.
+ * a VLAN, an address that the host routes, the directory of its journal.
  * @throws TSCT_LINK_TAKEN (exit 4) with the holder's name.
  */
 export async function refuseTakenLinks(
@@ -29,5 +29,7 @@ function takenBy({ tsct }: LaunchPlan): ReadonlySet<string> {
     if (kind === 'vlan') return [`VLAN ${vlanId} of ${link}`];
     return kind === 'routed' ? addresses.map((address) => `the address ${address.split('/')[0]}`) : [];
   });
+  const { journal } = tsct;
+  if (journal?.keptBy === 'host') things.push(`the journal of the machine-id ${journal.machineId}`);
   return new Set(things);
 }

@@ -123,6 +123,26 @@ it('a guest without nss-systemd has the directory and the number; records, modes
   await root.ok(['stop', 'box']);
   await set('box', 'Files.BindUserShell=/bin/ash');
   await root.ok(['start', 'box']);
+  // exec knows him by the same records, which nothing inside could have read for it.
+  const asUser = async (spec: string) =>
+    (
+      await root.run([
+        'exec',
+        'box',
+        '-T',
+        '-u',
+        spec,
+        '--',
+        'sh',
+        '-c',
+        'echo $(id -u):$(id -g):$(id -G) $USER $HOME $SHELL',
+      ])
+    ).stdout.trim();
+  for (const spec of [USER, '60514', `${USER}:${USER}`])
+    expect(await asUser(spec), spec).toBe(`60514:60514:60514 ${USER} ${INSIDE} /bin/ash`);
+  const nobody = await root.run(['exec', 'box', '-u', '../userdb/60514', '--', 'id']);
+  expect(nobody).toMatchObject({ exitCode: 125 });
+  expect(nobody.stderr).toContain('there is no user ../userdb/60514');
   expect(await root.sh('box', `cat /run/host/userdb/60514.user`)).toContain('"shell":"/bin/ash"');
   // Secrets of the host's user are in no file that others could read.
   const kept = await execa('grep', ['-rlF', HASH, root.path], { reject: false });

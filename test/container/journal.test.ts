@@ -76,6 +76,16 @@ describe('LinkJournal=host', () => {
     expect(existsSync(KEPT) || lstatSync(LINK, { throwIfNoEntry: false }) !== undefined).toBe(false);
   });
 
+  it('is refused to a second one of the same machine-id while the first runs', async () => {
+    await link('host');
+    await link('host', 'deb');
+    await root.ok(['start', 'box']);
+    const { exitCode, stderr } = await root.run(['start', 'deb']);
+    expect(stderr).toContain(`cannot start deb: box has the journal of the machine-id ${ID}`);
+    expect(exitCode).toBe(4);
+    await root.ok(['stop', 'box']);
+  });
+
   it("resolves inside the root only: a guest's symbolic link leads into the guest", async () => {
     await link('no');
     await root.ok(['start', 'box']);

@@ -186,6 +186,33 @@ describe('routed', () => {
       expect([await spoof4(), await spoof6()]).toEqual([true, true]);
     });
 
+  it('has its tables again by repair, and by its next start', async () => {
+    await create('bare', [...ROUTED, ...eth0('Isolated=yes')], '--start');
+    const table = async () => {
+      const hostName = (await info('bare')).network[0]?.hostName ?? '';
+      const list = () => execa('nft', ['list', 'ruleset']).then(({ stdout }) => ours(stdout, hostName));
+      return { name: `tsct-${hostName}`, list };
+    };
+    const ours = (text: string, hostName: string) =>
+      text
+        .split(/^(?=table )/m)
+        .filter((one) => one.includes(`tsct-${hostName} `))
+        .map((one) => one.replace(/packets \d+ bytes \d+/g, ''))
+        .sort();
+    const { name, list } = await table();
+    const before = await list();
+    const families = before.map((text) => text.split(' ')[1]);
+    expect(families).toEqual(['inet', 'netdev']);
+    const flush = () => execa('nft', [families.map((family) => `delete table ${family} ${name}`).join(';')]);
+    await flush();
+    expect(await list()).toEqual([]);
+    expect((await root.ok(['network', 'repair'])).stdout).toContain('bare: repaired (routed)');
+    expect(await list()).toEqual(before);
+    await flush();
+    await root.ok(['restart', 'bare']);
+    expect(await (await table()).list()).toHaveLength(families.length);
+  });
+
   it('leaves nothing when its supervisor is killed', async () => {
     await create('gone', ROUTED, '--start');
     const about = await info('gone');

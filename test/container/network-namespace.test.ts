@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import type { ChangeResult } from '../../src/lifecycle/change-config.js';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { useRoot } from '../support/temp-root.js';
@@ -57,6 +58,34 @@ describe("Namespace=host, the host's network", () => {
     // The guard is that the namespace is another user namespace's: in its own the same root may do it.
     await root.ok(['create', 'own', '--template', 'busybox', '--set', 'Network.Private=yes', '--start']);
     expect(await inside('own', 'ip', 'link', 'add', 'mine', 'type', 'bridge')).toBe(0);
+  });
+});
+
+describe('a change of a running container', () => {
+  it('is told to be pending, with the reason', async () => {
+    await create('box', 'host', '--start');
+    const set = (...settings: string[]) => root.ok(['config', 'set', 'box', ...settings]);
+    const netns = () => root.sh('box', 'readlink /proc/self/ns/net');
+    const before = await netns();
+    const changed = await set('Network.Namespace=own');
+    expect(changed.stderr).toContain(
+      'box: Network.Namespace pending: what runs cannot be moved into another network; it counts from its next start',
+    );
+    expect(await netns()).toBe(before);
+    expect((await info('box')).pending).toEqual(['Network.Namespace']);
+    // Nor is anything else of its network then changed on its own.
+    const also = await root.ok(['config', 'set', 'box', '--json', 'Network.Private=yes']);
+    expect(also.json<ChangeResult>().keys).toEqual([
+      {
+        key: 'Network.Private',
+        state: 'pending',
+        reason: 'what runs is in the network of another, or is to be: Network.Namespace',
+      },
+    ]);
+    await root.ok(['restart', 'box']);
+    expect(await netns()).not.toBe(before);
+    expect(await linksOf('box')).toEqual(['lo']);
+    expect((await info('box')).pending).toEqual([]);
   });
 });
 

@@ -10,8 +10,9 @@ export function renderChanges(
   return running ? keys.map((change) => `${name}: ${describe(change, runtime)}`) : [];
 }
 
-function describe({ key, state, reclaimedBytes }: KeyChange, runtime: boolean): string {
-  if (state === 'pending') return `${key} pending: it counts from its next start`;
+function describe({ key, state, reason, reclaimedBytes }: KeyChange, runtime: boolean): string {
+  if (state === 'pending')
+    return `${key} pending: ${reason ? `${reason}; ` : ''}it counts from its next start`;
   const until = runtime ? ' until it stops' : '';
   const reclaimed =
     reclaimedBytes === undefined ? '' : `; the kernel took back ${formatBytes(reclaimedBytes)} that it used`;
