@@ -1,27 +1,23 @@
-// tsct-keeper: keeps one program running for as long as a network is up.
+// tsct-keeper: keeps one program running for as long as a network is up, or containers need it.
 //
 //   tsct-keeper RUNDIR BRIDGE /path/program ARG...
+//   tsct-keeper RUNDIR /MOUNTPOINT /path/lxcfs ARG...
 //
-//   namespaces   all of the host's, always
+//   namespaces   all of the host's; lxcfs' has mounts of its own (view.cc)
 //   stdout       `ready`, or why not; then closed
 //   stderr       the program's: RUNDIR/keeper.log, or the journal
 //   SIGHUP       is handed on; SIGTERM ends both
-//   ends         with the bridge; also when that has had no port for ten seconds: whoever should have ended
-//   it
-//                was killed
+//   ends         with the bridge; also when that has had no port, or lxcfs no user, for ten seconds: whoever
+//                should have ended it was killed
 //
 // Static, one thread, no allocation, as the supervisor.
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_link.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +30,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "keeper/keeper.h"
 #include "supervisor/text.h"
 
 namespace tsct {
@@ -41,21 +38,12 @@ namespace {
 
 constexpr int64_t kDelayMinMs = 100, kDelayMaxMs = 10000;
 constexpr int64_t kSteadyMs = 10000;  // a child that ran this long starts with the shortest delay again
-constexpr int64_t kUnusedMs = 10000;
 constexpr int64_t kEndMs = 1000;
 constexpr off_t kLogBytesMax = 256 * 1024;
 
-struct Keeper {
-  char** command = nullptr;
-  int signals = -1, links = -1;
-  int bridge = 0;
-  pid_t child = 0;
-  int64_t started_ms = 0, delay_ms = kDelayMinMs;
-  int64_t start_at_ms = 0;  // 0: nothing to start
-  int64_t look_at_ms = 0;   // when to count the ports; 0: not now
-  int64_t kill_at_ms = 0;   // ending: when it becomes SIGKILL
-  bool ending = false;
-} keeper;
+}  // namespace
+
+Keeper keeper;
 
 int64_t now_ms() {
   timespec t;
@@ -63,17 +51,30 @@ int64_t now_ms() {
   return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
 }
 
+namespace {
+
 void say(const char* text) {
   if (write(1, text, strlen(text)) < 0) { /* whoever started us has gone */
   }
 }
 
-[[noreturn]] void refuse(const char* what, const char* target) {
+}  // namespace
+
+void refuse(const char* what, const char* target) {
   Line line;
   line.add(what).add(' ').add(target).add(": ").add(strerror(errno));
   say(line.c_str());
   _exit(1);
 }
+
+void end() {
+  if (!keeper.child) _exit(0);
+  keeper.ending = true;
+  keeper.kill_at_ms = now_ms() + kEndMs;
+  kill(keeper.child, SIGTERM);
+}
+
+namespace {
 
 // Held until this process is gone; the pid inside is for whoever found the lock taken.
 void take_lock(const char* run_dir) {
@@ -87,35 +88,27 @@ void take_lock(const char* run_dir) {
   if (ftruncate(fd, 0) < 0 || write(fd, pid.c_str(), pid.size()) < 0) refuse("write", path.c_str());
 }
 
-void watch_links(const char* bridge) {
-  keeper.links = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = RTMGRP_LINK;
-  if (keeper.links < 0 || bind(keeper.links, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
-    refuse("watch", bridge);
-  ifreq request{};
-  strncpy(request.ifr_name, bridge, sizeof request.ifr_name - 1);
-  if (ioctl(keeper.links, SIOCGIFINDEX, &request) < 0) refuse("find", bridge);
-  keeper.bridge = request.ifr_ifindex;
-}
-
-// sd_notify(3): a service of systemd's has begun.
-void notify_manager() {
+// sd_notify(3). Connected to while this process still sees the socket; -1: no service manager waits.
+int find_manager() {
   const char* name = getenv("NOTIFY_SOCKET");
-  if (!name || (name[0] != '/' && name[0] != '@')) return;
+  if (!name || (name[0] != '/' && name[0] != '@')) return -1;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   size_t length = strlen(name);
-  if (length >= sizeof address.sun_path) return;
+  if (length >= sizeof address.sun_path) return -1;
   memcpy(address.sun_path, name, length);
   if (name[0] == '@') address.sun_path[0] = 0;
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   socklen_t size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  if (sendto(fd, "READY=1", 7, MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size) < 0) {
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), size) < 0) refuse("connect to", name);
+  return fd;
+}
+
+void notify(int manager) {
+  if (manager >= 0 && send(manager, "READY=1", 7, MSG_NOSIGNAL) < 0) {
     // systemd will say so itself
   }
-  close(fd);
+  close(manager);
 }
 
 // What the child says again at each of its starts must not fill the disk.
@@ -135,8 +128,9 @@ void start_child() {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    // No pdeathsig: dnsmasq would lose it by changing its ids. If this process is killed it goes on to serve;
-    // the next keeper's start, and the network's end, empty the group of both.
+    // lxcfs that nobody keeps would fail guests unseen. dnsmasq would lose its pdeathsig by changing its ids:
+    // it goes on to serve; the next keeper's start, and the network's end, empty the group of both.
+    if (keeper.of_view) prctl(PR_SET_PDEATHSIG, SIGKILL);
     execv(keeper.command[0], keeper.command);
     _exit(127);
   }
@@ -153,8 +147,9 @@ void on_child_end() {
     if (pid != keeper.child) continue;
     keeper.child = 0;
     if (keeper.ending) _exit(0);
+    if (keeper.of_view) on_view_end();
     int64_t now = now_ms();
-    if (now - keeper.started_ms >= kSteadyMs) keeper.delay_ms = kDelayMinMs;
+    if (keeper.delay_ms == 0 || now - keeper.started_ms >= kSteadyMs) keeper.delay_ms = kDelayMinMs;
     Line line;
     line.add("tsct-keeper: ")
         .add(keeper.command[0])
@@ -168,13 +163,6 @@ void on_child_end() {
   }
 }
 
-void end() {
-  if (!keeper.child) _exit(0);
-  keeper.ending = true;
-  keeper.kill_at_ms = now_ms() + kEndMs;
-  kill(keeper.child, SIGTERM);
-}
-
 void on_signal() {
   signalfd_siginfo info;
   while (read(keeper.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
@@ -184,53 +172,9 @@ void on_signal() {
   }
 }
 
-alignas(nlmsghdr) char buffer[32768];
-
-// Calls fn(header, link) for each link in what one recv(2) brought; false when there is nothing more.
-template <class Fn>
-bool read_links(int fd, Fn&& fn) {
-  ssize_t n = recv(fd, buffer, sizeof buffer, 0);
-  if (n <= 0) return n < 0 && (errno == EINTR || errno == ENOBUFS);
-  unsigned left = static_cast<unsigned>(n);
-  for (auto* h = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-    if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) return false;
-    fn(*h, *static_cast<ifinfomsg*>(NLMSG_DATA(h)));
-  }
-  return true;
-}
-
-void on_links() {
-  while (read_links(keeper.links, [](const nlmsghdr& h, const ifinfomsg& link) {
-    // With family AF_BRIDGE it tells of a port that left.
-    if (h.nlmsg_type == RTM_DELLINK && link.ifi_family != AF_BRIDGE && link.ifi_index == keeper.bridge &&
-        !keeper.ending)
-      end();
-  })) {
-  }
-  if (keeper.look_at_ms == 0) keeper.look_at_ms = now_ms() + kUnusedMs;
-}
-
-bool has_port() {
-  struct {
-    nlmsghdr header;
-    ifinfomsg link;
-    nlattr master;
-    uint32_t index;
-  } request{};
-  request.header = {sizeof request, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, 1, 0};
-  request.master = {sizeof(nlattr) + sizeof(uint32_t), IFLA_MASTER};
-  request.index = static_cast<uint32_t>(keeper.bridge);
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  bool found = fd < 0 || send(fd, &request, sizeof request, 0) < 0;  // unknown: it stays
-  while (!found && read_links(fd, [&](const nlmsghdr&, const ifinfomsg&) { found = true; })) {
-  }
-  close(fd);
-  return found;
-}
-
 int wait_ms() {
   int64_t next = 0;
-  for (int64_t at : {keeper.start_at_ms, keeper.look_at_ms, keeper.kill_at_ms})
+  for (int64_t at : {keeper.start_at_ms, keeper.look_at_ms, keeper.kill_at_ms, view_time_ms()})
     if (at && (!next || at < next)) next = at;
   if (!next) return -1;
   int64_t left = next - now_ms();
@@ -246,8 +190,9 @@ void on_time() {
   }
   if (keeper.look_at_ms && now >= keeper.look_at_ms) {
     keeper.look_at_ms = 0;
-    if (!keeper.ending && !has_port()) end();
+    if (!keeper.ending && !(keeper.of_view ? has_user() : has_port())) end();
   }
+  on_view_time(now);
 }
 
 }  // namespace
@@ -256,7 +201,7 @@ void on_time() {
 int main(int argc, char** argv) {
   using namespace tsct;
   if (argc < 4) {
-    say("usage: tsct-keeper RUNDIR BRIDGE PROGRAM ARG...\n");
+    say("usage: tsct-keeper RUNDIR BRIDGE|/MOUNTPOINT PROGRAM ARG...\n");
     return 2;
   }
   keeper.command = argv + 3;
@@ -266,18 +211,29 @@ int main(int argc, char** argv) {
   sigprocmask(SIG_BLOCK, &mask, nullptr);
   keeper.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   take_lock(argv[1]);
-  watch_links(argv[2]);
-  keeper.look_at_ms = now_ms() + kUnusedMs;
+  int manager = find_manager();
+  keeper.of_view = argv[2][0] == '/';
+  if (keeper.of_view)
+    open_view(argv[1], argv[2]);
+  else
+    watch_links(argv[2]);
+  keeper.look_at_ms = now_ms() + kKeeperUnusedMs;
   start_child();
-  notify_manager();
+  notify(manager);
   say("ready\n");
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0) dup2(null, 1);
+  static pollfd fds[4 + kUsersMax];
   for (;;) {
-    pollfd fds[] = {{keeper.signals, POLLIN, 0}, {keeper.links, POLLIN, 0}};
-    poll(fds, 2, wait_ms());
-    if (fds[0].revents) on_signal();
-    if (fds[1].revents) on_links();
+    fds[0] = {keeper.signals, POLLIN, 0};
+    int count = keeper.of_view ? poll_view(fds + 1) : poll_links(fds + 1);
+    if (poll(fds, static_cast<nfds_t>(1 + count), wait_ms()) > 0) {
+      if (keeper.of_view)
+        on_view(fds + 1);
+      else
+        on_links(fds + 1);
+      if (fds[0].revents) on_signal();
+    }
     on_time();
   }
 }

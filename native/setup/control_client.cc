@@ -92,4 +92,8 @@ void hand_ports(const std::string& run_dir, int pidfd) {
   ask(connection.get(), "ports", pidfd);
 }
 
+void hand_view(const std::string& run_dir, int connection) {
+  ask(connect_to(run_dir).get(), "view", connection);
+}
+
 }  // namespace tsct

@@ -29,4 +29,7 @@ void hand_plan(const LaunchPlan& plan, int fd);
 // The supervisor has ports bound again when this tsct-ports has ended.
 void hand_ports(const std::string& run_dir, int pidfd);
 
+// The supervisor hears of lxcfs by this connection from now on.
+void hand_view(const std::string& run_dir, int connection);
+
 }  // namespace tsct

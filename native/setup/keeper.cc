@@ -18,21 +18,12 @@
 namespace tsct {
 namespace {
 
-constexpr const char* kStep = "start service of network";
+constexpr const char* kStep = "start keeper";
 constexpr const char* kReady = "ready\n";
 
-std::string group_path(const NetworkUse& network) {
-  return "/tsct/.net-" + network.bridge;
-}
-
-// Not `tsct-KEY.service`, which is a container's.
-std::string unit_name(const NetworkUse& network) {
-  return "tsct.net-" + network.bridge + ".service";
-}
-
-std::vector<std::string> keeper_command(const NetworkUse& network) {
-  std::vector<std::string> command = {program_path("tsct-keeper", kStep), network.run_dir, network.bridge};
-  command.insert(command.end(), network.service.begin(), network.service.end());
+std::vector<std::string> keeper_command(const Keeper& keeper) {
+  std::vector<std::string> command = {program_path("tsct-keeper", kStep), keeper.run_dir, keeper.kept_for};
+  command.insert(command.end(), keeper.service.begin(), keeper.service.end());
   return command;
 }
 
@@ -88,47 +79,58 @@ void run_launch(std::vector<std::string> arguments, int output, int log) {
 
 }  // namespace
 
-bool keeper_alive(const NetworkFiles& files) {
-  UniqueFd lock(::open(files.path("keeper.lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+Keeper keeper_of(const NetworkUse& network) {
+  return {network.run_dir, network.bridge, network.service, "/tsct/.net-" + network.bridge,
+          // Not `tsct-KEY.service`, which is a container's.
+          "tsct.net-" + network.bridge + ".service", "tsct network " + network.name,
+          "start service of network"};
+}
+
+bool keeper_alive(const std::string& run_dir) {
+  UniqueFd lock(::open((run_dir + "/keeper.lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   return lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-void start_keeper(const NetworkUse& network, const NetworkFiles& files, const CgroupPlan& cgroup) {
-  if (keeper_alive(files)) return;
-  if (::access(network.service[0].c_str(), X_OK) < 0) fail(kStep, "access", network.service[0]);
+pid_t keeper_pid(const std::string& run_dir) {
+  if (!keeper_alive(run_dir)) return 0;
+  return static_cast<pid_t>(atoi(read_file(AT_FDCWD, run_dir + "/keeper.lock", kStep).c_str()));
+}
+
+void start_keeper(const Keeper& keeper, const CgroupPlan& cgroup) {
+  if (keeper_alive(keeper.run_dir)) return;
+  if (::access(keeper.service[0].c_str(), X_OK) < 0) fail(keeper.step, "access", keeper.service[0]);
   int ends[2];
   check(::pipe2(ends, O_CLOEXEC), kStep, "pipe2");
   UniqueFd report(ends[0]), output(ends[1]);
-  std::string log_path = files.path("keeper.log");
+  std::string log_path = keeper.run_dir + "/keeper.log";
   UniqueFd log(check(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600),
                      kStep, "open", log_path));
   if (cgroup.driver == CgroupPlan::Driver::kSystemd) {
-    std::vector<std::string> arguments = {"--unit", unit_name(network), "--description",
-                                          "tsct network " + network.name, "--"};
-    for (const auto& word : keeper_command(network)) arguments.push_back(word);
+    std::vector<std::string> arguments = {"--unit", keeper.unit, "--description", keeper.title, "--"};
+    for (const auto& word : keeper_command(keeper)) arguments.push_back(word);
     run_launch(std::move(arguments), output.get(), log.get());
   } else {
-    end_host_group(cgroup.unified_mount + group_path(network));  // what a killed one has left
-    std::string group = make_host_group(cgroup.unified_mount, group_path(network));
+    end_host_group(cgroup.unified_mount + keeper.group);  // what a killed one has left
+    std::string group = make_host_group(cgroup.unified_mount, keeper.group);
     UniqueFd fd(check(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), kStep, "open", group));
-    spawn(keeper_command(network), output.get(), log.get(), fd.get());
+    spawn(keeper_command(keeper), output.get(), log.get(), fd.get());
   }
   output.reset();
   std::string said = read_line(report.get());
   if (said != kReady)
-    refuse(kStep, network.name, said.empty() ? "tsct-keeper ended without a word" : said.substr(0, 512));
+    refuse(keeper.step, keeper.title,
+           said.empty() ? "tsct-keeper ended without a word" : said.substr(0, 512));
 }
 
-void stop_keeper(const NetworkUse& network, const CgroupPlan& cgroup) {
+void stop_keeper(const Keeper& keeper, const CgroupPlan& cgroup) {
   if (cgroup.driver != CgroupPlan::Driver::kSystemd)
-    return end_host_group(cgroup.unified_mount + group_path(network));
+    return end_host_group(cgroup.unified_mount + keeper.group);
   UniqueFd null(check(::open("/dev/null", O_RDWR | O_CLOEXEC), kStep, "open", "/dev/null"));
-  run_launch({"--kill", "--unit", unit_name(network)}, null.get(), null.get());
+  run_launch({"--kill", "--unit", keeper.unit}, null.get(), null.get());
 }
 
-void reload_service(const NetworkFiles& files) {
-  if (!keeper_alive(files)) return;
-  pid_t pid = static_cast<pid_t>(atoi(read_file(AT_FDCWD, files.path("keeper.lock"), kStep).c_str()));
+void reload_service(const std::string& run_dir) {
+  pid_t pid = keeper_pid(run_dir);
   if (pid > 1) ::kill(pid, SIGHUP);
 }
 

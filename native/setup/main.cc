@@ -12,8 +12,11 @@
 //   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
 //   tsct-setup hold-ports plan on fd 0, run by the supervisor: starts tsct-ports again
 //   tsct-setup renew-devices  plan on fd 0, the container's /dev on fd 3, run by the supervisor: a device
-//   came or went tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the
-//   host
+//                         came or went
+//   tsct-setup renew-view  plan on fd 0, run by the supervisor, its connection to the keeper of lxcfs, if it
+//   has
+//                         one, on fd 3: shows a running guest what lxcfs does now
+//   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
 #include <sys/prctl.h>
@@ -98,6 +101,7 @@ void dispatch(const std::string& verb, int argc, char** argv) {
   if (verb == "change-limits")
     return change_limits(plan, decode_limits(read_fd(3, "read limits", "fd 3"), plan.cgroup));
   if (verb == "hold-ports") return hold_ports_again(plan);
+  if (verb == "renew-view") return renew_view(plan, ::fcntl(3, F_GETFD) < 0 ? -1 : 3);
   if (verb == "change-devices")
     return change_devices(plan, decode_device_change(read_fd(3, "read change", "fd 3")));
   if (verb == "renew-devices") return renew_devices(plan, 3);

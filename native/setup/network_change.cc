@@ -186,7 +186,7 @@ class Change {
       for (const auto& before : from_.interfaces)
         if (before.bridge == network.bridge && !is_still_on(before)) files.remove_port(before.host_name);
       if (!now) files.remove_records(plan_.key);
-      if (!now || now->hosts != network.hosts || now->dhcp != network.dhcp) reload_service(files);
+      if (!now || now->hosts != network.hosts || now->dhcp != network.dhcp) reload_service(network.run_dir);
     }
     if (!now) take_down_if_unused(netlink_, network, files, plan_.cgroup);
   }

@@ -3,13 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <memory>
 
+#include "setup/service_dir.h"
 #include "sys/error.h"
 #include "sys/file.h"
 
@@ -17,21 +16,6 @@ namespace tsct {
 namespace {
 
 constexpr const char* kStep = "keep records of network";
-
-// Whoever removed the network may have taken the file away between our open and flock.
-bool is_named(int fd, const std::string& path) {
-  struct stat held, named;
-  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
-         held.st_dev == named.st_dev;
-}
-
-void flock_fully(int fd, int how, const std::string& path) {
-  int result;
-  do {
-    result = ::flock(fd, how);
-  } while (result < 0 && errno == EINTR);
-  check(result, "lock network", "flock", path);
-}
 
 // Seen whole or not at all. dnsmasq passes over names that begin with a dot.
 void put_file(const std::string& directory, const std::string& name, const std::string& text) {
@@ -55,31 +39,11 @@ void remove_file(const std::string& directory, const std::string& name) {
 }  // namespace
 
 UniqueFd NetworkFiles::lock_if_there(int how) const {
-  std::string name = path("lock");
-  for (;;) {
-    UniqueFd fd(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd) {
-      if (errno == ENOENT) return fd;
-      fail("lock network", "open", name);
-    }
-    flock_fully(fd.get(), how, name);
-    if (is_named(fd.get(), name)) return fd;
-  }
+  return lock_service_dir_if_there(dir_, how);
 }
 
 UniqueFd NetworkFiles::lock(int how) const {
-  for (;;) {
-    if (UniqueFd fd = lock_if_there(how)) return fd;
-    std::string name = path("lock");
-    try {
-      make_directories(dir_, kStep);
-    } catch (const SysError& e) {
-      if (e.err != ENOENT) throw;  // as below, the directory above it
-    }
-    // Between the two the directory may be removed by the last user's end.
-    UniqueFd made(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!made && errno != ENOENT) fail("lock network", "open", name);
-  }
+  return lock_service_dir(dir_, how);
 }
 
 std::string NetworkFiles::ruleset() const {
@@ -117,14 +81,14 @@ UniqueFd NetworkFiles::write_port(const PortFile& port) const {
   put_file(path("ports.d"), port.link, port.rules);
   std::string name = path("ports.d/" + port.link);
   UniqueFd fd(check(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW), kStep, "open", name));
-  flock_fully(fd.get(), LOCK_SH, name);
+  lock_file(fd.get(), LOCK_SH, name);
   return fd;
 }
 
 void NetworkFiles::remove_port(const std::string& link) const {
   std::string name = path("ports.d/" + link);
   UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (fd) flock_fully(fd.get(), LOCK_EX, name);
+  if (fd) lock_file(fd.get(), LOCK_EX, name);
   remove_file(path("ports.d"), link);
 }
 
@@ -141,19 +105,7 @@ std::vector<PortFile> NetworkFiles::ports() const {
 }
 
 void NetworkFiles::remove_all() const {
-  std::error_code error, first;
-  for (const auto& entry : std::filesystem::directory_iterator(dir_, error)) {
-    if (entry.path().filename() == "lock") continue;
-    std::filesystem::remove_all(entry.path(), error);
-    if (error && !first) first = error;
-  }
-  if (first) {
-    errno = first.value();
-    fail(kStep, "unlink", dir_);
-  }
-  // Last: by the lock the rest is found again.
-  ::unlink(path("lock").c_str());
-  if (::rmdir(dir_.c_str()) < 0 && errno != ENOENT) fail(kStep, "rmdir", dir_);
+  remove_service_dir(dir_);
   ::rmdir(dir_.substr(0, dir_.rfind('/')).c_str());  // with the last network
 }
 

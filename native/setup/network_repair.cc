@@ -17,7 +17,7 @@ void repair_networks(const LaunchPlan& plan) {
       NetworkFiles files(network.run_dir);
       UniqueFd exclusive = files.lock(LOCK_EX);
       // Its words may be others by now: tsct network set.
-      if (!network.service.empty()) stop_keeper(network, plan.cgroup);
+      if (!network.service.empty()) stop_keeper(keeper_of(network), plan.cgroup);
       bring_up_network(netlink, network, files, plan.cgroup, exclusive);
     }
     std::string tables;

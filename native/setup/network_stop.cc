@@ -66,7 +66,7 @@ void leave_network(Sockets& sockets, const LaunchPlan& plan, const NetworkUse& n
     std::string rules = others ? rules_to_remove(plan.network, network) : "";
     if (!change_elements(rules, sockets.netfilter)) NftRun(rules, {shared.get()}).finish();
     steps.run([&] { files.remove_records(plan.key); });
-    if (others) reload_service(files);
+    if (others) reload_service(network.run_dir);
   }
   shared.reset();
   take_down_if_unused(netlink, network, files, plan.cgroup);

@@ -116,7 +116,7 @@ std::string delete_tables(const NetworkUse& network) {
 std::optional<Link> find_network(NetlinkSocket& netlink, const NetworkUse& network,
                                  const NetworkFiles& files) {
   if (files.ruleset() != network.ruleset) return {};
-  if (!network.service.empty() && !keeper_alive(files)) return {};
+  if (!network.service.empty() && !keeper_alive(network.run_dir)) return {};
   std::optional<Link> link = find_link(netlink, network.bridge);
   if (!link || !(link->flags & IFF_UP)) return {};
   return ours_or_refuse(network, *link);
@@ -149,7 +149,7 @@ void bring_up_network(NetlinkSocket& netlink, const NetworkUse& network, const N
     NftRun(network.guest_rules, {exclusive.get()}).expect("let through bridge", network.bridge);
   }
   join_ports_again(netlink, bridge, files);
-  if (!network.service.empty()) start_keeper(network, files, cgroup);
+  if (!network.service.empty()) start_keeper(keeper_of(network), cgroup);
   tell_resolver(network, files);
   files.set_ruleset(network.ruleset);
 }
@@ -173,7 +173,7 @@ bool network_in_use(NetlinkSocket& netlink, const NetworkUse& network, const Net
 void take_down_network(NetlinkSocket& netlink, const NetworkUse& network, const NetworkFiles& files,
                        const CgroupPlan& cgroup, const UniqueFd& exclusive) {
   NftRun tables(delete_tables(network), {exclusive.get()});
-  stop_keeper(network, cgroup);
+  stop_keeper(keeper_of(network), cgroup);
   std::optional<Link> bridge = find_link(netlink, network.bridge);
   if (bridge && is_ours(network, *bridge)) netlink.run({delete_request(*bridge)});
   tables.expect("delete tables of network", network.name);

@@ -28,6 +28,7 @@
 #include "setup/supervisor_link.h"
 #include "setup/tree.h"
 #include "setup/user_namespace.h"
+#include "setup/view.h"
 #include "setup/volatile_root.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -151,6 +152,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   claim_id_range(plan, supervisor);
   cgroups.create();
   UniqueFd payload = cgroups.open_payload();
+  View view(plan);  // early: lxcfs may have to be started
   hold_ports(plan, supervisor_pid, cgroups);
   Connection connection(plan);
   connection.prepare();
@@ -208,9 +210,11 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   TreeParts parts;
   network.enter([&] { mount_joined_sys(plan, parts); });
   collect_mounts(to_inner, parts, root_mount);
+  parts.view = view.files();
   build_and_pivot(plan, to_inner, root_mount, parts, host_mounts.get());
   if (parts.notify_socket) supervisor.notify_socket(parts.notify_socket.get());
   if (parts.dev) supervisor.devices(parts.dev.get());
+  if (view.connection() >= 0) supervisor.view(view.connection());
   if (parts.kmsg) supervisor.hold(parts.kmsg.get());
   to_inner.send(Step::kTreeReady);
   supervisor.console(to_inner.expect(Step::kConsole).fd.get());

@@ -12,6 +12,7 @@
 #include "setup/given_devices.h"
 #include "setup/journal.h"
 #include "setup/network_plan.h"
+#include "setup/view.h"
 
 namespace tsct {
 
@@ -189,6 +190,7 @@ struct LaunchPlan {
   GivenDevices given_devices;
   std::optional<JournalPlan> journal;
   std::vector<BoundUser> bound_users;
+  std::optional<ViewPlan> view;  // none: it sees what the host has
 
   uint32_t root_uid() const { return uid_mappings.at(0).host_id; }
   uint32_t root_gid() const { return gid_mappings.at(0).host_id; }

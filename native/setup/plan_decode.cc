@@ -285,6 +285,17 @@ OomPlan decode_oom(JsonReader r) {
   return oom;
 }
 
+ViewPlan decode_view(JsonReader r) {
+  ViewPlan plan;
+  plan.run_dir = r.get<std::string>("runDir");
+  plan.mount_point = r.get<std::string>("mountPoint");
+  plan.service = r.get<Strings>("service");
+  plan.files = r.get<Strings>("files");
+  if (plan.service.empty()) refuse("decode plan", r.where("service"), "names no program");
+  r.done();
+  return plan;
+}
+
 void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   int format = r.get<int>("format");
   if (format != kPlanFormat)
@@ -327,6 +338,7 @@ void decode_tsct(JsonReader r, JsonReader& top, LaunchPlan& p) {
   if (r.has("journal")) p.journal = decode_journal(r.object("journal"));
   if (r.has("boundUsers"))
     r.each("boundUsers", [&](JsonReader& u) { p.bound_users.push_back(decode_bound_user(u)); });
+  if (r.has("view")) p.view = decode_view(r.object("view"));
   r.done();
 }
 

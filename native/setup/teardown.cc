@@ -7,6 +7,7 @@
 #include "setup/journal.h"
 #include "setup/network.h"
 #include "setup/port_holder.h"
+#include "setup/view.h"
 #include "setup/volatile_root.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
@@ -39,6 +40,7 @@ void tear_down(const LaunchPlan& plan) {
   if (plan.journal) withdraw_journal(*plan.journal, plan.run_dir);
   remove_run_upper(plan.rootfs);  // after all that could still write to it
   disconnect(plan);
+  leave_view(plan);
   if (busy) ::unlink((plan.run_dir + "/network.lock").c_str());
   if (alive) return;
   remove_id_range_locks(plan);

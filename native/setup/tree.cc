@@ -125,6 +125,7 @@ void build_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
 void finish_tree(const LaunchPlan& plan, int root_fd, TreeParts& parts) {
   for (size_t i = 0; i < plan.mounts.size(); i++)
     if (plan.mounts[i].type == "cgroup") mount_one(plan, i, root_fd, parts);
+  cover_with_view(parts.view, root_fd);
   // Last: mount points and files had to be made in it.
   if (plan.rootfs.readonly)
     set_mount_attributes(root_fd, MOUNT_ATTR_RDONLY, 0, false, -1, "make root read-only", "/");

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "setup/plan.h"
+#include "setup/view.h"
 #include "sys/unique_fd.h"
 
 namespace tsct {
@@ -17,6 +18,7 @@ struct TreeParts {
   UniqueFd notify_socket;                // bound at /run/host/notify
   UniqueFd run_host;                     // its mount
   UniqueFd dev;                          // the directory /dev, on its own file system
+  std::vector<ViewFile> view;            // for finish_tree
   UniqueFd kmsg;  // the FIFO over /proc/kmsg, kept open so that no reader hangs in open
 };
 

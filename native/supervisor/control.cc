@@ -144,6 +144,15 @@ void take_ports(Supervisor& s, Client& c) {
   answer(c, 0, "");
 }
 
+void take_view(Supervisor& s, Client& c) {
+  if (c.passed < 0) return answer(c, -EBADF, "take connection to lxcfs", "there is none with the request");
+  if (!s.tearing_down) {
+    watch_view(s, c.passed);
+    c.passed = -1;
+  }
+  answer(c, 0, "");
+}
+
 // For a change of devices: the file system that nodes work on, which nothing inside can put another in place
 // of.
 void give_devices(Supervisor& s, Client& c) {
@@ -214,6 +223,8 @@ bool serve(Supervisor& s, Client& c) {
     take_plan(s, c, line + 4);
   } else if (is(line, "ports")) {
     take_ports(s, c);
+  } else if (is(line, "view")) {
+    take_view(s, c);
   } else if (is(line, "signal")) {
     const char* args = line + 6;
     answer(c, s.pidfd >= 0 && pidfd_send_signal(s.pidfd, word_number(&args)) == 0 ? 0 : -ESRCH,

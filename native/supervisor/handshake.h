@@ -7,6 +7,7 @@
 //     |--- kHold {fd} ---------------------->|   id range locks: kept open until the end
 //     |--- kNotify {fd} -------------------->|   datagram socket bound at /run/host/notify
 //     |--- kDevices {fd} ------------------->|   the container's own /dev, whatever is mounted over it later
+//     |--- kView {fd} ---------------------->|   connection to the keeper of lxcfs (keeper/view.cc)
 //     |--- kInit {pid, pidfd} -------------->|   init is cloned (child of the supervisor), waits for kGo
 //     |--- kConsole {master} --------------->|
 //     |<-- kAck -----------------------------|   everything is held: init may exec, its pdeathsig is armed
@@ -32,6 +33,7 @@ enum class SetupMessage : uint32_t {
   kAck = 8,
   kRefused = 9,
   kDevices = 10,
+  kView = 11,
 };
 
 struct SetupHeader {

@@ -139,6 +139,10 @@ void dispatch(Supervisor& s, const epoll_event& e) {
       return on_ports_timer(s);
     case kTagHostDevices:
       return on_host_device(s);
+    case kTagView:
+      return on_view(s);
+    case kTagViewTimer:
+      return on_view_timer(s);
     case kTagOom:
       return on_oom(s);
     default:

@@ -4,9 +4,7 @@
 //   watched ──ends──► waiting ──delay──► tsct-setup hold-ports ──hands over its pidfd──► watched
 //                        ▲                         │
 //                        └──── not all of them ────┘
-#include <errno.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,24 +14,10 @@
 namespace tsct {
 namespace {
 
-constexpr int64_t kDelayMinMs = 100, kDelayMaxMs = 10000;
 constexpr int64_t kSteadyMs = 10000;  // one that ran this long has the shortest delay again
 
-void try_later(Supervisor& s, const char* what) {
-  if (s.ports_delay_ms == 0) s.ports_delay_ms = kDelayMinMs;
-  Line line;
-  line.number(now_ms(CLOCK_REALTIME)).add(" tsct-ports: ").add(what).add("; tries again in ");
-  line.number(s.ports_delay_ms).add(" ms\n");
-  int log = open_log(s);
-  if (write(log, line.c_str(), line.size()) < 0) { /* nobody will know */
-  }
-  close(log);
-  if (s.ports_timer < 0) {
-    s.ports_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    watch(s, s.ports_timer, EPOLLIN, kTagPortsTimer);
-  }
-  set_timer(s.ports_timer, s.ports_delay_ms);
-  s.ports_delay_ms = s.ports_delay_ms * 2 > kDelayMaxMs ? kDelayMaxMs : s.ports_delay_ms * 2;
+void try_ports_later(Supervisor& s, const char* what) {
+  try_later(s, what, s.ports_delay_ms, s.ports_timer, kTagPortsTimer);
 }
 
 void let_go(Supervisor& s) {
@@ -54,13 +38,14 @@ void on_ports_end(Supervisor& s) {
   if (s.ports < 0) return;
   let_go(s);
   if (now_ms(CLOCK_MONOTONIC) - s.ports_since_ms >= kSteadyMs) s.ports_delay_ms = 0;
-  try_later(s, "it has ended, what is published is not bound");
+  try_ports_later(s, "tsct-ports: it has ended, what is published is not bound");
 }
 
 void on_ports_timer(Supervisor& s) {
   uint64_t expirations;
   if (read(s.ports_timer, &expirations, sizeof expirations) < 0) return;
-  if (s.state != State::kRunning || s.ports_setup_pid) return try_later(s, "somebody is still at it");
+  if (s.state != State::kRunning || s.ports_setup_pid)
+    return try_ports_later(s, "tsct-ports: somebody is still at it");
   int log = open_log(s);
   s.ports_setup_pid = spawn_setup(s, "hold-ports", -1, log);
   close(log);
@@ -68,7 +53,7 @@ void on_ports_timer(Supervisor& s) {
 
 void on_ports_setup_end(Supervisor& s, bool done) {
   s.ports_setup_pid = 0;
-  if (!done && !s.tearing_down) try_later(s, "not all that is published is bound");
+  if (!done && !s.tearing_down) try_ports_later(s, "tsct-ports: not all that is published is bound");
 }
 
 // Its end is wanted from here on.

@@ -176,6 +176,7 @@ void on_started(Supervisor& s) {
   notify_manager("READY=1");
   enter_cgroup(s);
   watch_host_devices(s);
+  on_view_started(s);
   if (s.terminations > 0) {
     s.ask = Ask::kHalt;
     s.ask_since_ms = now_ms(CLOCK_MONOTONIC);
@@ -221,6 +222,7 @@ void begin_teardown(Supervisor& s) {
   set_state(s, State::kStopping);
   forget_ports(s);
   forget_host_devices(s);
+  forget_view(s);
   forget_memory(s);  // a group that goes tells, too, and is no want of memory
   tear_down_alone(s);
 }
@@ -251,6 +253,8 @@ void on_setup_message(Supervisor& s) {
     case SetupMessage::kDevices:
       s.devices = fd;
       return;
+    case SetupMessage::kView:
+      return watch_view(s, fd);
     case SetupMessage::kInit:
       s.init = header.number;
       s.pidfd = fd;
@@ -272,8 +276,8 @@ void on_setup_message(Supervisor& s) {
   }
 }
 
-// Children: tsct-setup, also those for ports and devices, init (made with CLONE_PARENT), orders run inside by
-// ask_init, and OOMHook=.
+// Children: tsct-setup, also those for ports, devices and view, init (made with CLONE_PARENT), orders run
+// inside by ask_init, and OOMHook=.
 void on_child(Supervisor& s) {
   siginfo_t info;
   for (;;) {
@@ -308,6 +312,8 @@ void on_child(Supervisor& s) {
     } else if (info.si_pid == s.devices_setup_pid) {
       on_devices_setup_end(s);
       if (s.tearing_down) tear_down_alone(s);
+    } else if (info.si_pid == s.view_setup_pid) {
+      on_view_setup_end(s, info.si_code == CLD_EXITED && info.si_status == 0);
     } else if (info.si_pid == s.order_pid) {
       s.order_pid = 0;
       s.order_failed = info.si_status != 0;

@@ -5,6 +5,7 @@
 
 #include "supervisor/handshake.h"
 #include "supervisor/text.h"
+#include "supervisor/view.h"
 
 namespace tsct {
 
@@ -90,6 +91,13 @@ struct Supervisor {
   int host_devices = -1;
   pid_t devices_setup_pid = 0;
 
+  // Keeper of lxcfs, and what shows the guest what that does.
+  int view = -1, view_timer = -1;
+  pid_t view_setup_pid = 0;
+  bool view_again = false;  // it said more meanwhile
+  ViewWord view_word{};     // what it said last
+  int64_t view_delay_ms = 0;
+
   Client clients[kClientsMax];
 
   Fields fields() const { return Fields(settings, settings_size); }
@@ -122,6 +130,18 @@ bool within_start_limit(Supervisor& s);
 pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log = -1);
 // RUNDIR/supervisor.log, which goes with the run. -1: it cannot be written.
 int open_log(const Supervisor& s);
+
+// retry.cc
+// Says in that log what, and that it is tried again after the delay, which it doubles; sets the timer to it.
+void try_later(Supervisor& s, const char* what, int64_t& delay_ms, int& timer, uint32_t tag);
+
+// view.cc
+void watch_view(Supervisor& s, int connection);
+void on_view(Supervisor& s);
+void on_view_started(Supervisor& s);  // the run, which until then cannot be entered
+void on_view_timer(Supervisor& s);
+void on_view_setup_end(Supervisor& s, bool done);
+void forget_view(Supervisor& s);
 
 // ports.cc
 void watch_ports(Supervisor& s, int pidfd);

@@ -13,6 +13,8 @@ enum Tag : uint32_t {
   kTagConsole,
   kTagPorts,
   kTagPortsTimer,
+  kTagView,
+  kTagViewTimer,
   kTagOom,
   kTagHostDevices,
   kTagClients

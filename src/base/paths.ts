@@ -62,6 +62,10 @@ export class StateLayout {
   networkFile = (network: string): HostPath => join(this.root, '.networks', `${network}.json`);
   /** Of a network that is up: locks, records and files of its service. */
   networkRunDir = (bridge: string): HostPath => join(RUN_ROOT, '.net', bridge);
+  /** Of lxcfs, while a container runs. */
+  get viewRunDir(): HostPath {
+    return join(RUN_ROOT, this.key('.lxcfs'));
+  }
   get volumesDir(): HostPath {
     return join(this.root, '.store', 'volumes');
   }

@@ -48,7 +48,7 @@ export const RESOURCE_KEYS = {
   CPUQuota: one('cpuQuota', parseQuota, {
     live: true,
     syntax: 'PERCENT',
-    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half.',
+    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half. Rounded up it is how many CPUs /proc/cpuinfo and /proc/stat show inside, where the host has lxcfs; nproc(1) counts those of AllowedCPUs=.',
   }),
   CPUQuotaPeriodSec: one('cpuQuotaPeriodUs', parsePeriod, {
     live: true,
@@ -82,7 +82,7 @@ export const RESOURCE_KEYS = {
   }),
   MemoryMax: one('memoryMax', parseMemoryLimit, {
     ...memory,
-    help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel.",
+    help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel. Where the host has lxcfs it is what /proc/meminfo shows inside.",
   }),
   MemorySwapMax: one('memorySwapMax', parseMemory, {
     ...memory,

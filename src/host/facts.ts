@@ -22,6 +22,8 @@ export interface HostFacts {
   readonly resolvConf: ResolvConfFacts;
   /** Names in /var/log/journal; absent: no journal is kept on disk. */
   readonly journals?: readonly string[];
+  /** The program; absent: it is not installed. */
+  readonly lxcfs?: HostPath;
   /** Name below /usr/share/zoneinfo that /etc/localtime points to; absent if it is a plain file or missing. */
   readonly timezone?: string;
   /** Device nodes that a guest may get if the host has them and they can be opened (nspawn since v257). */

@@ -6,6 +6,7 @@ import type { DeviceNumber, HostFacts, ResolvConfFacts } from './facts.js';
 import { readMountTable } from './mount-table.js';
 import { readOptional } from './optional-file.js';
 import { parseCapabilities, parseLimits } from './process-facts.js';
+import { findProgram } from './tool-checks.js';
 
 /**
  * Reads the facts that a plan needs. Synchronous on purpose: some twenty small reads, a few milliseconds,
@@ -16,6 +17,7 @@ export function probeHost(): HostFacts {
   const systemdIsInit = isSystemdInit();
   const timezone = readTimezone();
   const journals = readJournals();
+  const lxcfs = findProgram('lxcfs', '/usr/local/bin:/usr/bin');
   return {
     architecture: machine(),
     kernelRelease: release(),
@@ -27,6 +29,7 @@ export function probeHost(): HostFacts {
     resolvConf: readResolvConf(),
     ...(timezone === undefined ? {} : { timezone }),
     ...(journals === undefined ? {} : { journals }),
+    ...(lxcfs === undefined ? {} : { lxcfs }),
     devices: readDevices(),
     ...readOwnPrivileges(),
     initRlimits: parseLimits(readOptional('/proc/1/limits') ?? ''),

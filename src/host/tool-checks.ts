@@ -25,6 +25,11 @@ const OTHER_TOOLS: readonly Tool[] = [
     debianPackage: 'thin-provisioning-tools',
     use: 'Storage.Driver=lvm-thin: activating a pool',
   },
+  {
+    program: 'lxcfs',
+    debianPackage: 'lxcfs',
+    use: 'showing a container its own share in /proc/meminfo, /proc/cpuinfo and the like (they show the host)',
+  },
   { program: 'runc', debianPackage: 'runc', use: 'running what start --export-bundle writes' },
 ];
 

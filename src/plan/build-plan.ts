@@ -15,6 +15,7 @@ import type { PlanInput } from './plan-input.js';
 import { buildProcess } from './process.js';
 import { planRootfs, volatileState } from './rootfs.js';
 import { buildSeccomp } from './seccomp.js';
+import { planView } from './view.js';
 
 /** Each of the console log's two files. */
 const CONSOLE_LOG_BYTES_MAX = 256 * 1024;
@@ -107,6 +108,7 @@ export function buildPlan(input: PlanInput): LaunchPlan {
       ...(network ? { network } : {}),
       ...(devices ? { devices } : {}),
       ...(journal.plan ? { journal: journal.plan } : {}),
+      ...planView(input),
       ...(boundUsers.users.length > 0 ? { boundUsers: boundUsers.users } : {}),
     },
   };

@@ -1,4 +1,5 @@
 /** The parts of a launch plan by which container and host know of each other. */
+import type { ContainerPath, HostPath } from '../base/paths.js';
 
 /** A file, or a symbolic link. */
 export type RunHostFile = { readonly content: string; readonly mode: number } | { readonly target: string };
@@ -18,6 +19,17 @@ export interface JournalPlan {
   readonly keptBy: 'host' | 'guest';
   /** What cannot be linked is not, and nothing is said. */
   readonly optional: boolean;
+}
+
+/** lxcfs, which all containers of a state root share: native/setup/view.h. */
+export interface ViewPlan {
+  readonly runDir: HostPath;
+  /** Where it mounts itself, out of sight of the host. */
+  readonly mountPoint: HostPath;
+  /** The program and its arguments. */
+  readonly service: readonly string[];
+  /** Of lxcfs, over those of the same path inside. */
+  readonly files: readonly ContainerPath[];
 }
 
 /** A user of the host that is one inside: the container's own passwd and group must have neither name nor id. */

@@ -6,7 +6,7 @@
  * A field that native does not carry out is refused by its decoder (native/setup/plan_decode.cc), never ignored.
  */
 import type { ContainerPath, HostPath } from '../base/paths.js';
-import type { BoundUser, JournalPlan, RunHostPlan } from './host-plan.js';
+import type { BoundUser, JournalPlan, RunHostPlan, ViewPlan } from './host-plan.js';
 import type { NetworkPlan } from './network-plan.js';
 import type { OciLinux, OciMount, OciProcess } from './oci.js';
 
@@ -65,6 +65,8 @@ export interface TsctPlan {
   /** Absent: the host sees nothing of its journal. */
   readonly journal?: JournalPlan;
   readonly boundUsers?: readonly BoundUser[];
+  /** Absent: the container sees CPUs and memory of the host. */
+  readonly view?: ViewPlan;
 }
 
 /** Devices of the host whose numbers native looks up at each start; they add to linux.devices and its policy. */

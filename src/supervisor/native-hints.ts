@@ -83,6 +83,11 @@ export const HINTS: readonly Rule[] = [
     hint: 'networks of tsct need dnsmasq(8), Debian package dnsmasq-base; Network.Private=yes does without',
   },
   {
+    step: /^start lxcfs/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'lxcfs shows a container its share of CPUs and memory; mend it, or go without: apt-get remove lxcfs',
+  },
+  {
     step: /^make (bridge|link)/,
     errno: ['EEXIST'],
     exitCode: ExitCode.WrongState,

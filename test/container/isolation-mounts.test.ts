@@ -67,6 +67,9 @@ describe('what there is', () => {
       [
         ...['/', '/proc', '/proc/sys', '/proc/sys/net', '/proc/sys/kernel/random/boot_id'],
         ...(await optional([...masked, ...sealed].map((name) => `/proc/${name}`))),
+        // lxcfs' (scripts/packages.list installs it).
+        ...['cpuinfo', 'loadavg', 'meminfo', 'stat', 'swaps', 'uptime'].map((name) => `/proc/${name}`),
+        '/sys/devices/system/cpu/online',
         ...['/sys', ...(await optional(sys.map((name) => `/sys/${name}`))), '/sys/fs/cgroup'],
         ...['/dev', '/dev/pts', '/dev/shm', '/dev/mqueue', '/run', '/run/host', '/tmp'],
       ].sort(),

@@ -15,6 +15,8 @@ export interface TsctOptions {
   readonly timeoutMs?: number;
   /** Another build's `bin/tsct.js`. */
   readonly cli?: string;
+  /** A command that runs what follows it. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface TsctResult {
@@ -40,7 +42,11 @@ export async function tsct(args: readonly string[], options: TsctOptions = {}): 
 
 /** The same while it runs: for tests that interrupt it, or talk to it. */
 export function spawnTsct(args: readonly string[], options: TsctOptions = {}) {
-  return execa(process.execPath, [options.cli ?? BUILT_CLI, ...args], {
+  const [program = '', ...words] = [
+    ...(options.wrapper ?? []),
+    ...[process.execPath, options.cli ?? BUILT_CLI, ...args],
+  ];
+  return execa(program, words, {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     ...(options.input === undefined ? {} : { input: options.input }),

@@ -20,7 +20,7 @@ const FIXTURES: Readonly<Record<string, PlanInput>> = {
   ),
   'busybox-shared': sampleInput('[Exec]\nLinkJournal=host\n[Files]\nBindUser=ada\n', {
     name: 'busybox',
-    facts: { ...SAMPLE_FACTS, journals: [] },
+    facts: { ...SAMPLE_FACTS, journals: [], lxcfs: '/usr/bin/lxcfs' },
     hostUsers: {
       ada: {
         name: 'ada',
