@@ -1,8 +1,8 @@
 // tsct-launch: on a host run by systemd, puts a supervisor into a transient service of its own, so that it
 // inherits nothing of a login session and ends cleanly with the host.
 //
-//   tsct-launch --unit NAME [--description TEXT] [--mounts-for DIR]... -- /path/tsct-supervisor KEY
-//   tsct-launch --stop|--kill --unit NAME
+//   tsct-launch --unit NAME [--slice NAME] [--description TEXT] [--mounts-for DIR]... --
+//   /path/tsct-supervisor KEY tsct-launch --stop|--kill --unit NAME
 //
 //   stdin, stdout   become the service's: the plan and the start report
 //   stderr          a failure to launch, one JSON line (NativeError in src/supervisor/protocol.ts); exit 1,
@@ -35,7 +35,8 @@ void print(FILE* to, const nlohmann::json& j) {
 
 int usage() {
   fputs(
-      "usage: tsct-launch --unit NAME [--description TEXT] [--mounts-for DIR]... -- PROGRAM ARG...\n"
+      "usage: tsct-launch --unit NAME [--slice NAME] [--description TEXT] [--mounts-for DIR]... -- PROGRAM "
+      "ARG...\n"
       "       tsct-launch --stop|--kill --unit NAME\n",
       stderr);
   return 2;
@@ -45,6 +46,7 @@ int usage() {
 
 int main(int argc, char** argv) {
   static const option kOptions[] = {{"unit", required_argument, nullptr, 'u'},
+                                    {"slice", required_argument, nullptr, 'S'},
                                     {"description", required_argument, nullptr, 'd'},
                                     {"mounts-for", required_argument, nullptr, 'm'},
                                     {"stop", no_argument, nullptr, 's'},
@@ -55,6 +57,8 @@ int main(int argc, char** argv) {
   for (int c; (c = getopt_long(argc, argv, "+", kOptions, nullptr)) != -1;) {
     if (c == 'u') {
       unit.name = optarg;
+    } else if (c == 'S') {
+      unit.slice = optarg;
     } else if (c == 'd') {
       unit.description = optarg;
     } else if (c == 'm') {

@@ -59,7 +59,7 @@ Message start_request(sd_bus* bus, const Unit& unit) {
   property(m, "Description", "s", unit.description.c_str());
   property(m, "Type", "s", "notify");
   property(m, "NotifyAccess", "s", "main");
-  property(m, "Slice", "s", "tsct.slice");
+  property(m, "Slice", "s", unit.slice.c_str());
   command_property(m, unit.command);
   property(m, "StandardInputFileDescriptor", "h", STDIN_FILENO);
   property(m, "StandardOutputFileDescriptor", "h", STDOUT_FILENO);

@@ -9,7 +9,8 @@ namespace tsct::launch {
 struct Unit {
   std::string name;  // with .service
   std::string description;
-  std::vector<std::string> command;     // absolute program first
+  std::vector<std::string> command;  // absolute program first
+  std::string slice = "tsct.slice";
   std::vector<std::string> mounts_for;  // directories whose file systems must outlive the unit
 };
 

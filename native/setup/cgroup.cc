@@ -21,6 +21,8 @@ namespace {
 
 using Driver = CgroupPlan::Driver;
 
+constexpr int kAttempts = 100;
+
 // Under systemd BASE is the group of the transient service: the line `0::` of /proc/PID/cgroup (cgroups(7)).
 std::string own_group(pid_t pid, const std::string& mount) {
   std::istringstream lines(
@@ -56,7 +58,7 @@ void make_group(const std::string& mount, const std::string& path, bool cpuset) 
     for (size_t at = path.find('/', 1); !gone; at = path.find('/', at + 1)) {
       std::string group = mount + path.substr(0, at);
       if (::mkdir(group.c_str(), 0755) < 0 && errno != EEXIST) {
-        if (errno != ENOENT || attempt == 100) fail("make cgroup", "mkdir", group);
+        if (errno != ENOENT || attempt == kAttempts) fail("make cgroup", "mkdir", group);
         gone = true;
       } else if (cpuset) {
         inherit_cpuset(group);
@@ -65,6 +67,12 @@ void make_group(const std::string& mount, const std::string& path, bool cpuset) 
     }
     if (!gone) return;
   }
+}
+
+// Removes the groups above one, up to the hierarchy's own, as far as nobody else is in them.
+void remove_empty_above(const std::string& group, const std::string& mount) {
+  for (std::string above = parent_of(group); above.size() > mount.size() && ::rmdir(above.c_str()) == 0;)
+    above = parent_of(above);
 }
 
 // Passes every controller on to the children (cgroup-v2.rst, "Enabling and Disabling").
@@ -143,6 +151,27 @@ void kill_and_wait(const std::string& group) {
   }
 }
 
+// Slices first, with their limits: a group is born with the CPUs of the one above, which cannot lose them to
+// it then. Another container's end may remove an empty slice meanwhile: try again.
+void make_group_v1(const CgroupPlan& c, size_t hierarchy, bool cpuset) {
+  const std::string& mount = c.v1[hierarchy].mount;
+  for (int attempt = 0;; attempt++) {
+    const GroupLimit* at = nullptr;
+    try {
+      for (const auto& limit : c.slice_limits) {
+        if (limit.v1 != mount) continue;
+        at = &limit;
+        make_group(mount, limit.group, cpuset);
+        set_limit(limit, mount + limit.group);
+      }
+      return make_group(mount, c.path, cpuset);
+    } catch (const SysError& e) {
+      bool gone = at && ::access((mount + at->group).c_str(), F_OK) < 0;
+      if (!gone || attempt == kAttempts) throw;
+    }
+  }
+}
+
 }  // namespace
 
 Cgroups::Cgroups(const LaunchPlan& plan, pid_t supervisor) : plan_(plan), supervisor_(supervisor) {
@@ -163,12 +192,15 @@ void Cgroups::create() const {
       write_file(AT_FDCWD, supervisor() + "/cgroup.procs", std::to_string(pid), "enter supervisor cgroup");
   }
   enable(c.limits);
+  enable(c.slice_limits);
   if (c.driver != Driver::kHybrid) {
     // On payload and not on BASE: tsct-setup, in `supervisor`, has nodes to make. The guest owns the
     // directory, but taking a program off needs CAP_NET_ADMIN in the first user namespace
     // (kernel/bpf/cgroup.c).
     attach_device_policy(open_payload().get(), plan_.device_rules);
   }
+  for (const auto& limit : c.slice_limits)
+    if (limit.v1.empty()) set_limit(limit, c.unified_mount + limit.group);
   for (const auto& limit : c.limits)
     if (limit.v1.empty()) set_limit(limit, limit.base ? base_ : payload());
   share_kept(c.limits);
@@ -207,7 +239,7 @@ std::vector<UniqueFd> Cgroups::create_v1() const {
     auto has = [&](const char* name) {
       return std::find(controllers.begin(), controllers.end(), name) != controllers.end();
     };
-    make_group(plan_.cgroup.v1[i].mount, plan_.cgroup.path, has("cpuset"));
+    make_group_v1(plan_.cgroup, i, has("cpuset"));
     if (has("devices")) {
       UniqueFd dir(
           check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
@@ -273,12 +305,11 @@ void Cgroups::remove() const {
   if (drop_protection(base_)) share_protection(plan_.cgroup.unified_mount, base_);
   for (size_t i = 0; i < v1_.size(); i++) {
     remove_tree(v1_[i]);
-    ::rmdir(parent_of(v1_[i]).c_str());  // the last container's end removes /tsct itself
+    remove_empty_above(v1_[i], plan_.cgroup.v1[i].mount);  // the last container's end removes /tsct itself
   }
   if (plan_.cgroup.driver == Driver::kSystemd) return;  // the rest is the service manager's
   ::rmdir(supervisor().c_str());
-  ::rmdir(base_.c_str());
-  ::rmdir(parent_of(base_).c_str());
+  if (::rmdir(base_.c_str()) == 0) remove_empty_above(base_, plan_.cgroup.unified_mount);
 }
 
 }  // namespace tsct

@@ -102,7 +102,8 @@ void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
     e.detail = in_use(number_in(group + "/memory.usage_in_bytes"));
   if (e.err == EBUSY && limit.file == "memory.memsw.limit_in_bytes")
     e.detail = in_use(number_in(group + "/memory.memsw.usage_in_bytes"));
-  e.detail = "Resources." + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
+  std::string of = limit.group.empty() ? "Resources." : limit.group.substr(limit.group.rfind('/') + 1) + ": ";
+  e.detail = of + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
 }
 
 }  // namespace

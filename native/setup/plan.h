@@ -110,6 +110,7 @@ struct GroupLimit {
   std::string file, value;
   std::string device;  // the number of its disk stands before the value; empty: none
   bool reset = false;  // back to what a new group has: nothing to do where the file or the disk is gone
+  std::string group;   // of a slice: its path below the mount, part of CgroupPlan::path
 };
 
 struct CgroupPlan {
@@ -118,6 +119,7 @@ struct CgroupPlan {
   std::vector<CgroupV1> v1;
   std::string path;
   std::vector<GroupLimit> limits;
+  std::vector<GroupLimit> slice_limits;  // of groups above, shared with other containers; outermost first
 };
 
 struct FileEdit {

@@ -195,6 +195,15 @@ void decode_cgroup(JsonReader r, CgroupPlan& c) {
   if (c.path.empty() || c.path[0] != '/' || c.path.find("..") != std::string::npos)
     refuse("decode plan", r.where("path"), "is not a path below the hierarchy's root");
   if (r.has("limits")) r.each("limits", [&](JsonReader& l) { c.limits.push_back(decode_limit(l, c)); });
+  if (r.has("slice")) r.skip("slice");  // of the unit that this runs in by now
+  if (r.has("sliceLimits")) {
+    r.each("sliceLimits", [&](JsonReader& l) {
+      c.slice_limits.push_back(decode_limit(l, c));
+      c.slice_limits.back().group = l.get<std::string>("group");
+      if (!c.path.starts_with(c.slice_limits.back().group + "/"))
+        refuse("decode plan", l.where("group"), "is not above the container's");
+    });
+  }
   r.done();
 }
 

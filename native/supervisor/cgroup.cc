@@ -88,10 +88,11 @@ void leave_cgroup(Supervisor& s) {
   const char* group = s.setting("supervisor_cgroup");
   if (!*group) return;
   leave_supervisor_cgroup(s);
-  // BASE/supervisor, BASE, and /tsct itself when this was the last container.
+  // BASE/supervisor, BASE, then slices and /tsct itself when this was the last container in them. The
+  // hierarchy's own root is busy.
   Path path;
   path.add(group);
-  for (int level = 0; level < 3 && rmdir(path.c_str()) == 0; level++) path.cut('/');
+  while (rmdir(path.c_str()) == 0) path.cut('/');
 }
 
 }  // namespace tsct

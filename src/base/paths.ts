@@ -12,6 +12,8 @@ const join = (...parts: readonly string[]): HostPath => parts.join('/');
 
 export const DEFAULT_STATE_ROOT: HostPath = '/var/lib/tsct';
 export const RUN_ROOT: HostPath = '/run/tsct';
+/** Limits that containers share, `NAME.slice`, on hosts that are not run by systemd. */
+export const SLICE_DIR: HostPath = '/etc/tsct/slices';
 
 /** Where everything of one state root lives on disk (DESIGN §2). */
 export class StateLayout {

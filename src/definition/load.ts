@@ -26,6 +26,16 @@ export async function loadTexts(containerDir: HostPath): Promise<readonly Config
   );
 }
 
+/** One file that need not be there: undefined then. @throws what {@link loadTexts} throws. */
+export async function loadTextOf(file: HostPath): Promise<ConfigText | undefined> {
+  try {
+    return { file, text: decodeConfig(await readBounded(file), file) };
+  } catch (error) {
+    if (error instanceof TsctError && error.code === 'TSCT_CONFIG_MISSING') return undefined;
+    throw error;
+  }
+}
+
 /**
  * The definition of the container in this directory.
  * @throws what {@link loadTexts} and {@link parseDefinition} throw.

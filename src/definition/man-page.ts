@@ -95,6 +95,22 @@ it lies in the container. While that runs, /var/log/journal/ID leads to a mount 
 symbolic link is followed; when it ends, nothing of it stays on the host.
 .PP
 Whoever is root in the container writes these files: what journalctl says of them is what that container says.
+.SH SLICES
+Containers with the same
+.B Slice=
+share what the slice may take, and each has its own limits besides. On a host run by systemd it is a slice of systemd,
+made when it is needed first: its limits are its unit's
+.RB ( "systemctl set\\-property a.slice MemoryMax=2G" ).
+On other hosts tsct makes groups of that name while containers run in them, and their limits are in a file that need
+not be there,
+.IR /etc/tsct/slices/a.slice ,
+one section
+.B [Slice]
+with the keys of
+.B [Resources]
+that are limits. What is in it is set whenever a container of the slice starts; a limit that is taken out holds until no
+container of the slice runs any more. MemoryMin= and MemoryLow= need not be said: a slice has the sum of what its containers are promised.
+IOReadBandwidthMax= and the like hold on cgroup v2 only, as disks know no groups of groups on v1.
 .SH USERS OF THE HOST
 .B BindUser=
 shows the home of a user of the host as /run/host/home/USER. His user and group id are the same number inside, 60514 for

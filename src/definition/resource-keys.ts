@@ -11,6 +11,7 @@ import {
   parseMemoryLimit,
   parseOomPolicy,
   parseQuota,
+  parseSliceName,
   parseTasks,
 } from './resource-values.js';
 import { parseCpus, parsePath } from './values.js';
@@ -118,5 +119,9 @@ export const RESOURCE_KEYS = {
   IOWriteBandwidthMax: list('ioWriteBandwidthMax', parseDeviceRate, rate('Most bytes written')),
   IOReadIOPSMax: list('ioReadIopsMax', parseDeviceRate, iops('Most read')),
   IOWriteIOPSMax: list('ioWriteIopsMax', parseDeviceRate, iops('Most write')),
+  Slice: one('slice', parseSliceName, {
+    syntax: 'NAME.slice',
+    help: 'Those of one slice share its limits; see SLICES. a-b.slice lies in a.slice, and shares its limits, too. Not set: tsct.slice on hosts run by systemd, none on others.',
+  }),
   ...DEVICE_KEYS,
 };

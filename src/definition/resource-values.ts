@@ -64,6 +64,17 @@ export function parseQuota(text: string): number {
   return cpus;
 }
 
+/** A unit's name has no more (systemd.unit(5)). */
+const UNIT_NAME_MAX = 255;
+
+/** `web.slice`, `web-front.slice` (systemd.slice(5)). */
+export function parseSliceName(text: string): string {
+  const isName = /^[A-Za-z0-9_][A-Za-z0-9:_.\\]*(-[A-Za-z0-9:_.\\]+)*\.slice$/.test(text);
+  if (!isName || text.includes('..') || text.length > UNIT_NAME_MAX)
+    throw badValue(`"${text}" is no name of a slice, such as web.slice, or web-front.slice for one in it`);
+  return text;
+}
+
 /** What happens at MemoryMax=. */
 export type OomPolicy =
   | { readonly is: 'kill' | 'kill-all' | 'freeze' | 'restart' }

@@ -1,13 +1,15 @@
 import { loadTexts, readCredentials } from '../definition/load.js';
 import { type ConfigText, parseDefinition } from '../definition/parse.js';
 import type { ContainerDefinition } from '../definition/schema.js';
+import { loadSlice } from '../definition/slice-file.js';
 import { readLinkMac } from '../host/links.js';
 import { mountOf, readMountTable } from '../host/mount-table.js';
 import { probeHost } from '../host/probe-host.js';
 import { type HostUser, readHostUser } from '../host/users.js';
 import { buildPlan } from '../plan/build-plan.js';
-import type { PlanNetwork, WritesTo } from '../plan/plan-input.js';
+import type { PlanNetwork, SliceText, WritesTo } from '../plan/plan-input.js';
 import { writesToMemory } from '../plan/rootfs.js';
+import { sliceChain } from '../plan/slices.js';
 import { readCurrent } from '../state/current.js';
 import { type Identity, readIdentity, writeIdentity } from '../state/identity.js';
 import { Networks } from '../state/network.js';
@@ -68,6 +70,7 @@ export async function compile(
     linkMacs: await linkMacsOf(ctx, name, definition),
     hostUsers: writesTo === 'kept' ? {} : await hostUsersOf(definition),
     ...(resolvConf === undefined ? {} : { joinedResolvConf: resolvConf }),
+    slices: writesTo === 'kept' ? [] : await slicesOf(definition),
     writesTo,
     facts: probeHost(),
     credentials,
@@ -87,6 +90,14 @@ async function linkMacsOf(
   const macOf = (link: string) =>
     readLinkMac(link) ?? had.find((one) => one.kind === 'physical' && one.link === link)?.mac ?? '';
   return Object.fromEntries(links.map((link) => [link, macOf(link)]).filter(([, mac]) => mac !== ''));
+}
+
+async function slicesOf({ resources: { slice } }: ContainerDefinition): Promise<readonly SliceText[]> {
+  const found = (slice === undefined ? [] : sliceChain(slice)).map(async (name) => {
+    const definition = await loadSlice(name);
+    return definition ? [{ name, definition }] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 async function hostUsersOf({ files }: ContainerDefinition): Promise<Readonly<Record<string, HostUser>>> {

@@ -1,6 +1,7 @@
 import { type Accounts, readAccounts } from '../state/accounts.js';
 import { readCurrent } from '../state/current.js';
 import { groupsOf } from '../state/group-text.js';
+import { sliceOf } from '../state/groups.js';
 import { readIdentity } from '../state/identity.js';
 import type { ExitRecord } from '../supervisor/protocol.js';
 import type { Context } from './context.js';
@@ -36,6 +37,8 @@ export interface ContainerInfo {
   readonly tasks: Accounts['tasks'] | null;
   readonly io: Accounts['io'] | null;
   readonly pressure: Accounts['pressure'] | null;
+  /** That it runs in, and shares limits with others in. */
+  readonly slice: string | null;
   /** Settings that were changed since the start and count from the next one, `Section.Key`. */
   readonly pending: readonly string[];
   readonly uuid: string;
@@ -86,6 +89,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     tasks: accounts?.tasks ?? null,
     io: accounts?.io ?? null,
     pressure: accounts?.pressure ?? null,
+    slice: status ? sliceOf(status.cgroup) : null,
     pending: status ? await pendingKeys(ctx, name) : [],
     uuid: identity.uuid,
     init: status?.init ?? null,

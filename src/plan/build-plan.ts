@@ -15,6 +15,7 @@ import type { PlanInput } from './plan-input.js';
 import { buildProcess } from './process.js';
 import { planRootfs, volatileState } from './rootfs.js';
 import { buildSeccomp } from './seccomp.js';
+import { buildSliceLimits, slicePath } from './slices.js';
 import { planView } from './view.js';
 
 /** Each of the console log's two files. */
@@ -124,7 +125,10 @@ function buildLinux(input: PlanInput, key: string, capabilities: readonly string
     uidMappings: mapping,
     gidMappings: mapping,
     devices: devices.nodes,
-    cgroupsPath: facts.cgroup.driver === 'systemd' ? `tsct.slice:tsct:${key}` : `/tsct/${key}`,
+    cgroupsPath:
+      facts.cgroup.driver === 'systemd'
+        ? `${definition.resources.slice ?? 'tsct.slice'}:tsct:${key}`
+        : `${slicePath(definition.resources.slice)}/${key}`,
     resources: { devices: devices.rules },
     seccomp: buildSeccomp(facts.architecture, capabilities, definition.exec),
     maskedPaths: [...MASKED_PATHS, ...definition.files.inaccessiblePaths],
@@ -136,8 +140,18 @@ function buildLinux(input: PlanInput, key: string, capabilities: readonly string
   };
 }
 
-function buildCgroup({ definition, facts }: PlanInput, key: string): CgroupPlan {
+function buildCgroup({ definition, facts, slices = [] }: PlanInput, key: string): CgroupPlan {
   const { driver, unifiedMount, v1 } = facts.cgroup;
+  const { slice } = definition.resources;
   const limits = buildLimits(definition, facts);
-  return { driver, unifiedMount, v1, path: `/tsct/${key}`, ...(limits.length > 0 ? { limits } : {}) };
+  const sliceLimits = buildSliceLimits(slices, facts);
+  return {
+    driver,
+    unifiedMount,
+    v1,
+    path: `${slicePath(slice)}/${key}`,
+    ...(limits.length > 0 ? { limits } : {}),
+    ...(driver === 'systemd' && slice !== undefined ? { slice } : {}),
+    ...(sliceLimits.length > 0 ? { sliceLimits } : {}),
+  };
 }

@@ -134,6 +134,16 @@ export interface CgroupPlan {
   readonly path: string;
   /** Written in this order, before anything of the guest runs. Nothing inside may write to these files. */
   readonly limits?: readonly LimitPlan[];
+  /** systemd: the slice of its unit. Absent: tsct.slice. */
+  readonly slice?: string;
+  /** Of the groups of slices above it: part of `path`. Shared with others, and set again at each start. */
+  readonly sliceLimits?: readonly SliceLimitPlan[];
+}
+
+/** A file of the group of a slice. */
+export interface SliceLimitPlan extends LimitPlan {
+  /** Path below each mount, `/tsct/web.slice`. */
+  readonly group: string;
 }
 
 /** Done by the supervisor: native/supervisor/oom.cc. */

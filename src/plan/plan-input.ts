@@ -18,6 +18,8 @@ export interface PlanInput {
   readonly linkMacs?: Readonly<Record<string, string>>;
   /** Those of BindUser= that the host has, by name. */
   readonly hostUsers?: Readonly<Record<string, HostUser>>;
+  /** What is said of the slice that it is to be in, and of those above. */
+  readonly slices?: readonly SliceText[];
   /** Absent: `config`. */
   readonly writesTo?: WritesTo;
   readonly facts: HostFacts;
@@ -43,6 +45,14 @@ export interface PlanIdentity {
   readonly addresses: Readonly<
     Record<string, { readonly network: string; readonly ipv4: string; readonly ipv6: string }>
   >;
+}
+
+/** Limits of a slice. */
+export interface SliceText {
+  /** `web.slice` */
+  readonly name: string;
+  /** Its [Slice] as [Resources]. */
+  readonly definition: ContainerDefinition;
 }
 
 /** What a plan needs of src/state's NetworkRecord. */

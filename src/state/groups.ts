@@ -1,23 +1,52 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isErrno } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 
-/** Where the cgroups of containers can be in the v2 tree: of a hybrid host, of a v2 host, of one run by systemd. */
-const TOPS: readonly HostPath[] = [
-  '/sys/fs/cgroup/unified/tsct',
-  '/sys/fs/cgroup/tsct',
-  '/sys/fs/cgroup/tsct.slice',
-];
+/** Where tsct makes the cgroups of containers itself, of a hybrid host and of a v2 host. */
+const TOPS: readonly HostPath[] = ['/sys/fs/cgroup/unified/tsct', '/sys/fs/cgroup/tsct'];
+/** Below it are the slices of a host run by systemd. */
+const UNIFIED: HostPath = '/sys/fs/cgroup';
+const SLICE = '.slice';
 
 /** Keys of all containers that have a cgroup: what runs on this machine, whatever became of its run directory. */
 export function keysWithGroup(): string[] {
-  return TOPS.flatMap(names).map((name) => name.replace(/^tsct-(.*)\.service$/, '$1'));
+  const made = TOPS.flatMap((top) => [top, ...slicesIn(top)])
+    .flatMap(names)
+    .filter((name) => !name.endsWith(SLICE));
+  const units = slicesIn(UNIFIED).flatMap((slice) =>
+    names(slice).flatMap((name) => {
+      const [, key] = /^tsct-(.*)\.service$/.exec(name) ?? [];
+      return key !== undefined && isContainer(join(slice, name)) ? key : [];
+    }),
+  );
+  return [...made, ...units];
 }
 
 /** The cgroup of a container, supervisor and payload below it; undefined when it has none. */
 export function groupOf(key: string): HostPath | undefined {
-  return TOPS.map((top) => join(top, top.endsWith('.slice') ? `tsct-${key}.service` : key)).find(existsSync);
+  const made = TOPS.flatMap((top) => [top, ...slicesIn(top)]).map((top) => join(top, key));
+  const units = slicesIn(UNIFIED).map((slice) => join(slice, `tsct-${key}.service`));
+  return made.find(existsSync) ?? units.find((unit) => existsSync(unit) && isContainer(unit));
+}
+
+/** The slice that a container is in. @param payload its group. */
+export function sliceOf(payload: HostPath): string | null {
+  const above = basename(dirname(dirname(payload)));
+  return above.endsWith(SLICE) ? above : null;
+}
+
+/** Other services are called tsct-something, too. */
+function isContainer(unit: HostPath): boolean {
+  return basename(dirname(unit)) === 'tsct.slice' || existsSync(join(unit, 'supervisor'));
+}
+
+/** At any depth. */
+function slicesIn(dir: HostPath): HostPath[] {
+  return names(dir)
+    .filter((name) => name.endsWith(SLICE))
+    .map((name) => join(dir, name))
+    .flatMap((slice) => [slice, ...slicesIn(slice)]);
 }
 
 /** The living supervisor in a container's cgroup. */
@@ -35,7 +64,7 @@ function names(top: HostPath): string[] {
       .filter((entry) => entry.isDirectory())
       .map((entry) => entry.name);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return [];
     throw error;
   }
 }

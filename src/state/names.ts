@@ -4,9 +4,14 @@ import { ExitCode, TsctError } from '../base/errors.js';
 const NAME_LENGTH_MAX = 64;
 const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
 
-/** True for a name that a container may have. `_` is not in it: it joins name and root hash in keys. */
+/**
+ * True for a name that a container may have. `_` is not in it: it joins name and root hash in keys; `.slice` at the end
+ * says that a group holds containers and is none.
+ */
 export function isValidName(name: string): boolean {
-  return name.length <= NAME_LENGTH_MAX && NAME.test(name) && !name.includes('..');
+  return (
+    name.length <= NAME_LENGTH_MAX && NAME.test(name) && !name.includes('..') && !name.endsWith('.slice')
+  );
 }
 
 /**
@@ -33,6 +38,7 @@ function whatIsWrong(name: string): string {
   const bad = /[^a-zA-Z0-9.-]/u.exec(name);
   if (bad) return `${JSON.stringify(bad[0])} is not allowed`;
   if (name.includes('..')) return 'two dots in a row are not allowed';
+  if (name.endsWith('.slice')) return 'it ends as a slice does, with ".slice"';
   if (/^[.-]/.test(name)) return `it must not begin with "${name[0]}"`;
   return `it must not end with "${name.at(-1)}"`;
 }

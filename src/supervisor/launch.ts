@@ -63,10 +63,11 @@ function unitName(plan: LaunchPlan): string {
 }
 
 function launchArguments(plan: LaunchPlan, unit: string | undefined): string[] {
-  const { key, name, containerDir } = plan.tsct;
+  const { key, name, containerDir, cgroup } = plan.tsct;
   if (unit === undefined) return [key];
   const description = ['--description', `tsct container ${name}`, '--mounts-for', containerDir];
-  return ['--unit', unit, ...description, '--', programPath('tsct-supervisor'), key];
+  const slice = cgroup.slice === undefined ? [] : ['--slice', cgroup.slice];
+  return ['--unit', unit, ...slice, ...description, '--', programPath('tsct-supervisor'), key];
 }
 
 /** The plan as a file in memory that nobody can change: what a native program reads on a descriptor. */

@@ -47,10 +47,15 @@ function* cgroups(hash: string): Generator<string> {
     .map((line) => line.split(' ')[4] ?? '');
   for (const hierarchy of hierarchies) {
     for (const top of names(hierarchy).filter((entry) => entry.name.startsWith('tsct'))) {
-      for (const entry of names(join(hierarchy, top.name))) {
-        if (entry.name.includes(hash)) yield `cgroup ${join(hierarchy, top.name, entry.name)}`;
-      }
+      yield* groupsIn(join(hierarchy, top.name), hash);
     }
+  }
+}
+
+function* groupsIn(dir: string, hash: string): Generator<string> {
+  for (const entry of names(dir)) {
+    if (entry.name.includes(hash)) yield `cgroup ${join(dir, entry.name)}`;
+    if (entry.name.endsWith('.slice')) yield* groupsIn(join(dir, entry.name), hash);
   }
 }
 

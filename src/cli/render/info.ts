@@ -17,6 +17,7 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     ['Out of memory', renderOom(about.oom)],
     ['CPU time', renderCpu(about.cpu)],
     ['Tasks', ofLimit(about.tasks, String)],
+    ['Slice', about.slice],
     ['Addresses', about.addresses.join(' ') || null],
     ['Ids', `0-${idmap.count - 1} inside are ${idmap.base}-${idmap.base + idmap.count - 1} on the host`],
     ['UUID', about.uuid],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseSlice } from '../../../src/definition/slice-file.js';
 import { buildPlan } from '../../../src/plan/build-plan.js';
 import type { PlanInput } from '../../../src/plan/plan-input.js';
 import { ociErrors } from './oci-schema.js';
@@ -81,6 +82,10 @@ Link=eno2
     '[Resources]\nDevice=/dev/kvm:rw,gid=106,mode=660\nDevice=/dev/disk/by-id/usb-x:/dev/usb:r,optional\nDevice=usb:1a86:7523:rw\nDevicePolicy=closed\nDeviceAllow=/dev/sda r\nDeviceAllow=char-ttyUSB\n',
   ),
   'joined-network': sampleInput('[Network]\nNamespace=container:db\n'),
+  'with-slice': {
+    ...sampleInput('[Resources]\nSlice=web-front.slice\nTasksMax=40\n'),
+    slices: [{ name: 'web.slice', definition: parseSlice({ file: 'web', text: '[Slice]\nTasksMax=90\n' }) }],
+  },
   'with-binds': sampleInput(`
 [Exec]
 Init=/opt/init
