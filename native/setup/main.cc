@@ -11,11 +11,9 @@
 //   tsct-setup change-limits  plan on fd 0, list of limits on fd 3: changes those of a running container
 //   tsct-setup keep-plan  plan on fd 0: the supervisor goes by it from now on
 //   tsct-setup hold-ports plan on fd 0, run by the supervisor: starts tsct-ports again
-//   tsct-setup renew-devices  plan on fd 0, the container's /dev on fd 3, run by the supervisor: a device
-//                         came or went
+//   tsct-setup renew-devices  plan on fd 0, the container's /dev on fd 3, run by the supervisor: looks again
 //   tsct-setup renew-view  plan on fd 0, run by the supervisor, its connection to the keeper of lxcfs, if it
-//   has
-//                         one, on fd 3: shows a running guest what lxcfs does now
+//   has one, on fd 3: shows a running guest what lxcfs does now
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
