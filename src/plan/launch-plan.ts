@@ -136,14 +136,8 @@ export interface CgroupPlan {
   readonly limits?: readonly LimitPlan[];
   /** systemd: the slice of its unit. Absent: tsct.slice. */
   readonly slice?: string;
-  /** Of the groups of slices above it: part of `path`. Shared with others, and set again at each start. */
-  readonly sliceLimits?: readonly SliceLimitPlan[];
-}
-
-/** A file of the group of a slice. */
-export interface SliceLimitPlan extends LimitPlan {
-  /** Path below each mount, `/tsct/web.slice`. */
-  readonly group: string;
+  /** Of the groups of slices above it, part of `path`: `/tsct/web.slice`. Shared, and set again at each start. */
+  readonly sliceLimits?: readonly (LimitPlan & { readonly group: string })[];
 }
 
 /** Done by the supervisor: native/supervisor/oom.cc. */

@@ -1,5 +1,5 @@
 import { ExitCode, TsctError } from '../base/errors.js';
-import type { SliceLimitPlan } from './launch-plan.js';
+import type { CgroupPlan } from './launch-plan.js';
 import type { LimitFacts } from './limit-row.js';
 import { buildLimits } from './limits.js';
 import type { SliceText } from './plan-input.js';
@@ -24,7 +24,10 @@ const BY_ITSELF: readonly string[] = ['MemoryMin', 'MemoryLow'];
  * Limits of slices as files of their groups.
  * @throws TSCT_LIMIT_REFUSED (exit 5), with file and line, for what this host's groups cannot do for a slice.
  */
-export function buildSliceLimits(slices: readonly SliceText[], facts: LimitFacts): readonly SliceLimitPlan[] {
+export function buildSliceLimits(
+  slices: readonly SliceText[],
+  facts: LimitFacts,
+): NonNullable<CgroupPlan['sliceLimits']> {
   return slices.flatMap(({ name, definition }) =>
     buildLimits(definition, facts).map(({ base: _, ...limit }) => {
       const refuse = (why: string, hint: string) => {
