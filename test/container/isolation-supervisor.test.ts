@@ -21,6 +21,8 @@ let box: Running;
 const ON_SYSTEMD = existsSync('/run/systemd/system');
 const FROM_SYSTEMD = ['LANG', 'NOTIFY_SOCKET', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID'];
 
+/** What tells it of lxcfs. */
+const VIEW = existsSync('/usr/bin/lxcfs') ? ['socket:[N]'] : [];
 /** What tells it that the memory limit was reached. */
 const OOM = existsSync('/sys/fs/cgroup/memory/memory.oom_control')
   ? ['/sys/fs/cgroup/memory/tsct/boxN/memory.oom_control', 'anon_inode:[eventfd]']
@@ -92,6 +94,7 @@ describe('while a container runs', () => {
         ...['/run/tsct/boxN', '/run/tsct/boxN/lock', '/run/tsct/boxN/console.log'],
         ...['/run/tsct/.ids/N', '/run/systemd/nspawn-uid/N', '/dev/pts/ptmx', '/proc-kmsg'],
         ...['socket:[N]', 'socket:[N]'], // control and notify
+        ...VIEW,
         '/', // the guest's /dev, which is mounted nowhere else
         ...OOM,
       ].sort(),
