@@ -98,7 +98,7 @@ describe('Device= with optional', () => {
     expect(listening(supervisorPid)).toHaveLength(1);
     await plug('first');
     await until('it is given', () => has('box', '/dev/late'));
-    await root.sh('box', 'reboot');
+    await root.run(['exec', 'box', '-T', '--', 'reboot']);
     await until('it is up again', async () => (await info('box')).boots === 2);
     expect(await read('box', '/dev/late')).toBe('first');
     await unplug();

@@ -194,7 +194,7 @@ describe('a running container', () => {
     expect(await ls('box')).toBe('/dev/own/second');
     expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
     expect(await root.sh('box', 'cat /dev/mine; find / -xdev -name x -type b')).toBe('mine');
-    await root.sh('box', 'reboot');
+    await root.run(['exec', 'box', '-T', '--', 'reboot']);
     await until('it is up again', async () => (await info('box')).boots === 2);
     expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
     await root.ok(['config', 'unset', 'box', 'Resources.Device', 'Resources.DeviceAllow']);

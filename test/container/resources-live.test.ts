@@ -75,7 +75,7 @@ describe('a running container', () => {
     await root.ok(['thaw', 'box']);
     await set('box', 'Resources.MemoryMax=64M', '--runtime');
     const before = await limits('box');
-    await root.sh('box', 'reboot');
+    await root.run(['exec', 'box', '-T', '--', 'reboot']);
     await until('it is up again', async () => (await info('box')).boots === 2);
     expect(await limits('box')).toEqual(before);
     expect(await canFork('box', 60)).toBe(false);
@@ -206,7 +206,7 @@ describe('a change that is killed', () => {
       ] as const) {
         await root.run(['config', 'set', 'box', ...words], { env: { TSCT_FAULT: `change.${point}` } });
         if (goesOn) {
-          await root.sh('box', 'reboot');
+          await root.run(['exec', 'box', '-T', '--', 'reboot']);
           await until('it is up again', async () => (await info('box')).boots === 2);
         } else {
           await root.ok(['restart', '--kill', 'box']);

@@ -103,7 +103,7 @@ it('its groups go with a supervisor that was killed, while others are in the sli
 
 it('a restart from inside comes back into the slice', async () => {
   await start('again', inner());
-  await root.sh('again', 'reboot');
+  await root.run(['exec', 'again', '-T', '--', 'reboot']);
   await until('it is up again', async () => (await info('again')).boots === 2);
   expect((await info('again')).slice).toBe(inner());
 });
