@@ -25,9 +25,17 @@ export function keysWithGroup(): string[] {
 
 /** The cgroup of a container, supervisor and payload below it; undefined when it has none. */
 export function groupOf(key: string): HostPath | undefined {
-  const made = TOPS.flatMap((top) => [top, ...slicesIn(top)]).map((top) => join(top, key));
-  const units = slicesIn(UNIFIED).map((slice) => join(slice, `tsct-${key}.service`));
-  return made.find(existsSync) ?? units.find((unit) => existsSync(unit) && isContainer(unit));
+  for (const place of places(key)) if (existsSync(place)) return place;
+  return undefined;
+}
+
+/** Where it can be. Slices, which are searched for, come after what is found by name. */
+function* places(key: string): Generator<HostPath> {
+  const unit = `tsct-${key}.service`;
+  for (const top of TOPS) yield join(top, key);
+  yield join(UNIFIED, 'tsct.slice', unit);
+  for (const slice of TOPS.flatMap(slicesIn)) yield join(slice, key);
+  for (const slice of slicesIn(UNIFIED)) if (isContainer(join(slice, unit))) yield join(slice, unit);
 }
 
 /** The slice that a container is in. @param payload its group. */
