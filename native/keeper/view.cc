@@ -33,8 +33,8 @@
 namespace tsct {
 namespace {
 
-constexpr int64_t kPatienceMs =
-    2000;  // for a supervisor that does not answer, a reader between open and read
+// For a supervisor that does not answer, a reader between open and read.
+constexpr int64_t kPatienceMs = 2000;
 constexpr int kChildFdsMax = 256;
 
 const char* place;  // where lxcfs mounts itself

@@ -1,8 +1,8 @@
 // tsct-launch: on a host run by systemd, puts a supervisor into a transient service of its own, so that it
 // inherits nothing of a login session and ends cleanly with the host.
 //
-//   tsct-launch --unit NAME [--slice NAME] [--description TEXT] [--mounts-for DIR]... --
-//   /path/tsct-supervisor KEY tsct-launch --stop|--kill --unit NAME
+//   tsct-launch --unit NAME [--slice NAME] [--description TEXT] [--mounts-for DIR]... -- PROGRAM ARG...
+//   tsct-launch --stop|--kill --unit NAME
 //
 //   stdin, stdout   become the service's: the plan and the start report
 //   stderr          a failure to launch, one JSON line (NativeError in src/supervisor/protocol.ts); exit 1,

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "supervisor/supervisor.h"
@@ -49,14 +48,9 @@ void watch_host_devices(Supervisor& s) {
   if (!s.has_optional_devices) return forget_host_devices(s);
   if (s.state != State::kRunning) return;
   if (!listen_to_host(s)) {
-    int log = open_log(s);
     Line line;
-    line.number(now_ms(CLOCK_REALTIME))
-        .add(" devices that come later are not seen: NETLINK_KOBJECT_UEVENT: errno ");
-    line.number(errno).add('\n');
-    if (write(log, line.c_str(), line.size()) < 0) { /* nobody will know */
-    }
-    if (log >= 0) close(log);
+    line.add("devices that come later are not seen: NETLINK_KOBJECT_UEVENT: errno ").number(errno);
+    log_line(s, line.c_str());
     forget_host_devices(s);
   }
   look(s);  // one may have come since it was looked for

@@ -2,7 +2,6 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "supervisor/supervisor.h"
 
@@ -16,12 +15,8 @@ constexpr int64_t kDelayMinMs = 100, kDelayMaxMs = 10000;
 void try_later(Supervisor& s, const char* what, int64_t& delay_ms, int& timer, uint32_t tag) {
   if (delay_ms == 0) delay_ms = kDelayMinMs;
   Line line;
-  line.number(now_ms(CLOCK_REALTIME)).add(' ').add(what).add("; tries again in ");
-  line.number(delay_ms).add(" ms\n");
-  int log = open_log(s);
-  if (write(log, line.c_str(), line.size()) < 0) { /* nobody will know */
-  }
-  close(log);
+  line.add(what).add("; tries again in ").number(delay_ms).add(" ms");
+  log_line(s, line.c_str());
   if (timer < 0) {
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     watch(s, timer, EPOLLIN, tag);

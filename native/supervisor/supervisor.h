@@ -130,6 +130,8 @@ bool within_start_limit(Supervisor& s);
 pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log = -1);
 // RUNDIR/supervisor.log, which goes with the run. -1: it cannot be written.
 int open_log(const Supervisor& s);
+// A line in it, with the time.
+void log_line(const Supervisor& s, const char* what);
 
 // retry.cc
 // Says in that log what, and that it is tried again after the delay, which it doubles; sets the timer to it.
