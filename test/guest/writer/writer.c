@@ -17,11 +17,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { DIRS = 20, FILES = 15, MAPPED = 8, MAPPED_BYTES = 64 << 10, PAGE = 4096, PAGES = 256 };
+enum { DIRS = 20, FILES = 15, MAPPED = 8, MAPPED_BYTES = 64 << 10, PAGE = 4096, PAGES = 256, ODD = 16 };
 
 static uint64_t hash = 14695981039346656037u;
 static char* mapped[MAPPED];
 static char moved[DIRS];  // whether the directory has its other name
+static char turn[ODD];    // the other mode than the one before: what a step has replaced is never as it was
 
 static void must(long result, const char* what) {
   if (result >= 0) return;
@@ -114,7 +115,8 @@ static void step(uint64_t n) {
       break;
     default: {  // another type of the same name
       char odd[64];
-      snprintf(odd, sizeof odd, "odd%d", (int)(which % 16));
+      snprintf(odd, sizeof odd, "odd%d", (int)(which % ODD));
+      turn[which % ODD] ^= 1;
       if (unlink(odd) < 0 && errno == EISDIR) {
         char in[80];
         snprintf(in, sizeof in, "%s/in", odd);
@@ -123,13 +125,15 @@ static void step(uint64_t n) {
       }
       if (which / 16 % 4 == 0) {
         char in[80];
-        must(mkdir(odd, 0755), "mkdir");
+        must(mkdir(odd, turn[which % ODD] ? 0755 : 0711), "mkdir");
         snprintf(in, sizeof in, "%s/in", odd);
         put(in, O_TRUNC);
       } else if (which / 16 % 4 == 1) {
-        must(symlink(name, odd), "symlink");
+        char to[96];
+        snprintf(to, sizeof to, "%s-%llx", name, (unsigned long long)hash);
+        must(symlink(to, odd), "symlink");
       } else if (which / 16 % 4 == 2) {
-        must(mkfifo(odd, 0600), "mkfifo");
+        must(mkfifo(odd, turn[which % ODD] ? 0600 : 0640), "mkfifo");
       } else {
         put(odd, O_TRUNC);
       }
