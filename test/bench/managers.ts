@@ -42,6 +42,11 @@ export class Tsct implements Manager {
   /** Without a network, as the peers here: what the default one adds is measured by itself (network.ts). */
   add = async (name: string, root: string) =>
     void (await this.cli('create', name, '--rootfs', root, '--set', 'Network.Private=yes'));
+  /** Of one made without; `config unset` would leave an empty `[Network]`, which is none, too. */
+  onDefaultNetwork = async (name: string) => {
+    await this.cli('config', 'unset', name, 'Network.Private');
+    await this.cli('config', 'set', name, 'Network.eth0.Network=tsct0');
+  };
   /** Keeps the PID that start prints: one more Node asking for it would run beside the guest that is booting. */
   async start(name: string): Promise<void> {
     const [started] = JSON.parse(await this.cli('start', name, '--json')) as { pid: number }[];

@@ -18,7 +18,7 @@ export async function network(tsct: Tsct, count: number, results: Results): Prom
   try {
     await make(TINY, ALONE); // which has no network
     await make(TINY, ON_NETWORK);
-    await tsct.cli('config', 'unset', ON_NETWORK, 'Network.Private');
+    await tsct.onDefaultNetwork(ON_NETWORK);
     for (const name of beside) await make(ON_NETWORK, name);
     await tsct.start(beside[0] ?? '');
     await startsOf(tsct, count, 'start', [ALONE, ON_NETWORK], results);

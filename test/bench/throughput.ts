@@ -12,7 +12,7 @@ export async function throughput(tsct: Tsct, count: number, results: Results): P
   try {
     for (const name of [ONE, TWO]) {
       await tsct.cli('clone', TINY, name);
-      await tsct.cli('config', 'unset', name, 'Network.Private');
+      await tsct.onDefaultNetwork(name);
       await tsct.start(name);
     }
     const { pid } = await tsct.info(ONE);
