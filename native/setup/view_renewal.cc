@@ -5,6 +5,7 @@
 // Over it comes the host's file, which says what the guest's own would, and over that the file of the next
 // lxcfs: no reader ever finds the dead one. Guest root may take these two off again, and then does.
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -64,9 +65,15 @@ std::set<dev_t> lxcfs_devices(int init) {
   return out;
 }
 
+// A clone is a peer of the host's /proc where that is shared (each host run by systemd): what is put over it
+// in the guest would be put over the host's own file, too, and no procfs could be mounted any more.
 UniqueFd host_file(const std::string& path) {
-  return UniqueFd(check(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), kStep,
-                        "open_tree", path));
+  UniqueFd file(check(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), kStep,
+                      "open_tree", path));
+  mount_attr apart{};
+  apart.propagation = MS_PRIVATE;
+  check(::mount_setattr(file.get(), "", AT_EMPTY_PATH, &apart, sizeof apart), kStep, "mount_setattr", path);
+  return file;
 }
 
 // `fresh`: that of the lxcfs that runs; empty: none does. `own`: the host's.

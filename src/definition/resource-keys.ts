@@ -49,7 +49,7 @@ export const RESOURCE_KEYS = {
   CPUQuota: one('cpuQuota', parseQuota, {
     live: true,
     syntax: 'PERCENT',
-    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half. Rounded up it is how many CPUs /proc/cpuinfo and /proc/stat show inside, where the host has lxcfs; nproc(1) counts those of AllowedCPUs=.',
+    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half. Rounded up it is how many CPUs /proc/cpuinfo and (cgroup v1) /proc/stat show inside, where the host has lxcfs; nproc(1) counts those of AllowedCPUs=.',
   }),
   CPUQuotaPeriodSec: one('cpuQuotaPeriodUs', parsePeriod, {
     live: true,

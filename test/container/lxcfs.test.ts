@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { expect } from 'vitest';
-import { noRoot, testNeeding } from '../support/requires.js';
+import { noRoot, olderLinux, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
 // What a guest sees of CPUs and memory, by lxcfs.
@@ -28,7 +28,9 @@ it('shows the share that limits leave it, and new limits at once', async () => {
   expect(await memory('box')).toBe(128 * 1024);
   expect(await cpus('box')).toBe(1);
   expect(await root.sh('box', 'cat /sys/devices/system/cpu/online')).toBe('0');
-  expect(await root.sh('box', 'grep -c "^cpu[0-9]" /proc/stat')).toBe('1');
+  // lxcfs 5 takes it from cpuacct, which v2 does not have.
+  const inStat = existsSync('/sys/fs/cgroup/cgroup.controllers') ? availableParallelism() : 1;
+  expect(await root.sh('box', 'grep -c "^cpu[0-9]" /proc/stat')).toBe(String(inStat));
   expect((await root.sh('box', 'cat /proc/swaps')).split('\n')).toHaveLength(1);
   expect(Number((await root.sh('box', 'cut -d" " -f1 /proc/uptime')).trim())).toBeLessThan(60);
   expect(await root.sh('box', 'cat /proc/loadavg')).toMatch(/^0\.\d\d 0\.\d\d 0\.\d\d \d+\/\d+ \d+$/);
@@ -67,9 +69,11 @@ it('fails no reader when lxcfs is killed, and shows the share again when it is b
       async () => Number(await root.sh('box', 'wc -l </tmp/rounds')) > rounds + 2,
     );
   }
-  expect(await root.sh('box', 'touch /tmp/end; grep -ciE "not connected|aborted" /tmp/errors; true')).toBe(
-    '0',
-  );
+  await root.sh('box', 'touch /tmp/end');
+  // What lxcfs had taken and not answered comes again since kernel 6.9.
+  const comesAgain = olderLinux('6.9', 'FUSE_NOTIFY_RESEND') === undefined;
+  const lost = comesAgain ? 'not connected|aborted' : 'not connected';
+  expect(await root.sh('box', `grep -ciE "${lost}" /tmp/errors; true`)).toBe('0');
 });
 
 it('is shown again after its keeper was killed', async () => {
