@@ -153,7 +153,8 @@ void kill_and_wait(const std::string& group) {
 
 // Slices first, with their limits: a group is born with the CPUs of the one above, which cannot lose them to
 // it then. Another container's end may remove an empty slice meanwhile: try again.
-void make_group_v1(const CgroupPlan& c, size_t hierarchy, bool cpuset) {
+void make_group_v1(const LaunchPlan& plan, size_t hierarchy, bool cpuset) {
+  const CgroupPlan& c = plan.cgroup;
   const std::string& mount = c.v1[hierarchy].mount;
   for (int attempt = 0;; attempt++) {
     const GroupLimit* at = nullptr;
@@ -162,7 +163,7 @@ void make_group_v1(const CgroupPlan& c, size_t hierarchy, bool cpuset) {
         if (limit.v1 != mount) continue;
         at = &limit;
         make_group(mount, limit.group, cpuset);
-        set_limit(limit, mount + limit.group);
+        set_limit(plan, limit, mount + limit.group);
       }
       return make_group(mount, c.path, cpuset);
     } catch (const SysError& e) {
@@ -200,9 +201,9 @@ void Cgroups::create() const {
     attach_device_policy(open_payload().get(), plan_.device_rules);
   }
   for (const auto& limit : c.slice_limits)
-    if (limit.v1.empty()) set_limit(limit, c.unified_mount + limit.group);
+    if (limit.v1.empty()) set_limit(plan_, limit, c.unified_mount + limit.group);
   for (const auto& limit : c.limits)
-    if (limit.v1.empty()) set_limit(limit, limit.base ? base_ : payload());
+    if (limit.v1.empty()) set_limit(plan_, limit, limit.base ? base_ : payload());
   share_kept(c.limits);
   hand_over_payload();
 }
@@ -228,7 +229,8 @@ void Cgroups::enable(const std::vector<GroupLimit>& limits) const {
 void Cgroups::change(const std::vector<GroupLimit>& limits) const {
   enable(limits);
   for (const auto& limit : limits)
-    set_limit(limit, limit.v1.empty() ? (limit.base ? base_ : payload()) : limit.v1 + plan_.cgroup.path);
+    set_limit(plan_, limit,
+              limit.v1.empty() ? (limit.base ? base_ : payload()) : limit.v1 + plan_.cgroup.path);
   share_kept(limits);
 }
 
@@ -239,14 +241,14 @@ std::vector<UniqueFd> Cgroups::create_v1() const {
     auto has = [&](const char* name) {
       return std::find(controllers.begin(), controllers.end(), name) != controllers.end();
     };
-    make_group_v1(plan_.cgroup, i, has("cpuset"));
+    make_group_v1(plan_, i, has("cpuset"));
     if (has("devices")) {
       UniqueFd dir(
           check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
       write_device_policy(dir.get(), plan_.device_rules);
     }
     for (const auto& limit : plan_.cgroup.limits)
-      if (limit.v1 == plan_.cgroup.v1[i].mount) set_limit(limit, v1_[i]);
+      if (limit.v1 == plan_.cgroup.v1[i].mount) set_limit(plan_, limit, v1_[i]);
     std::string path = v1_[i] + "/tasks";
     tasks.emplace_back(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "enter cgroup v1", "open", path));
   }

@@ -1,9 +1,6 @@
 #include "setup/group_limits.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -11,6 +8,8 @@
 
 #include "setup/cgroup.h"
 #include "setup/control_client.h"
+#include "setup/disk.h"
+#include "setup/io_weight.h"
 #include "setup/network.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -21,48 +20,10 @@ namespace {
 constexpr const char* kStep = "set group limit";
 constexpr int kReclaimRounds = 8;
 
-std::string number_of(dev_t device) {
-  return std::to_string(major(device)) + ":" + std::to_string(minor(device));
-}
-
-// btrfs and others give each subvolume a device number that no disk has: mountinfo names what is mounted.
-dev_t disk_below(dev_t device, const std::string& path) {
-  if (major(device) != 0) return device;
-  std::istringstream lines(read_file(AT_FDCWD, "/proc/self/mountinfo", kStep));
-  size_t longest = 0;
-  dev_t found = 0;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string id, parent, dev, root, point, word, type, source;
-    words >> id >> parent >> dev >> root >> point;
-    while (words >> word && word != "-") {
-    }
-    words >> type >> source;
-    bool above = path == point || point == "/" || path.starts_with(point + "/");
-    if (!above || point.size() < longest) continue;
-    longest = point.size();
-    struct stat st;
-    found = ::stat(source.c_str(), &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-  }
-  if (!found) refuse(kStep, path, "it lies on no disk: what is there has no block device", ENODEV);
-  return found;
-}
-
-// Limits are on whole disks: a partition's are its disk's (the kernel answers ENODEV).
-std::string disk_of(const std::string& path) {
-  struct stat st;
-  check(::stat(path.c_str(), &st), kStep, "stat", path);
-  dev_t device = S_ISBLK(st.st_mode) ? st.st_rdev : disk_below(st.st_dev, path);
-  std::string sys = "/sys/dev/block/" + number_of(device);
-  if (::access((sys + "/partition").c_str(), F_OK) < 0) return number_of(device);
-  std::string number = read_file(AT_FDCWD, sys + "/../dev", kStep);
-  return number.substr(0, number.find('\n'));
-}
-
 // The value, after the number of the disk that the limit is for: `8:0 rbps=1000`. No value is that of the
 // group above: on v2 an empty line says so, v1 knows no such thing.
 std::string text_of(const GroupLimit& limit, const std::string& group) {
-  if (!limit.device.empty()) return disk_of(limit.device) + " " + limit.value;
+  if (!limit.device.empty()) return disk_of(limit.device, kStep) + " " + limit.value;
   if (!limit.value.empty()) return limit.value;
   if (limit.v1.empty()) return "\n";
   return read_file(AT_FDCWD, group.substr(0, group.rfind('/')) + "/" + limit.file, kStep);
@@ -108,8 +69,9 @@ void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
 
 }  // namespace
 
-void set_limit(const GroupLimit& limit, const std::string& group) {
+void set_limit(const LaunchPlan& plan, const GroupLimit& limit, const std::string& group) {
   try {
+    if (is_io_weight(limit)) return set_io_weight(plan, limit, group);
     take_back_memory(limit, group);
     write_file(AT_FDCWD, group + "/" + limit.file, text_of(limit, group), kStep);
   } catch (SysError& e) {

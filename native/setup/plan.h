@@ -95,6 +95,11 @@ struct RootfsPlan {
   // How much may be written: enforced by a project's quota, by a subvolume's, or by the size of the tmpfs.
   enum class LimitBy { kNothing, kProject, kSubvolume, kMemory } limit_by = LimitBy::kNothing;
   uint64_t limit_bytes = 0;
+
+  // What its disk is to be found by.
+  const std::string& tree() const {
+    return !overlay ? path : upper == Upper::kKept || layers.empty() ? upper_dir : layers.back();
+  }
 };
 
 struct CgroupV1 {

@@ -4,6 +4,7 @@ import { list, one } from './key-row.js';
 import {
   parseCpuWeight,
   parseDeviceRate,
+  parseDeviceWeight,
   parseHeadroom,
   parseHugeTlb,
   parseKeptMemory,
@@ -13,6 +14,7 @@ import {
   parseQuota,
   parseSliceName,
   parseTasks,
+  parseWeight,
 } from './resource-values.js';
 import { parseCpus, parsePath } from './values.js';
 
@@ -114,6 +116,16 @@ export const RESOURCE_KEYS = {
     live: true,
     syntax: 'COUNT|PERCENT|infinity',
     help: "Most processes and threads: what ends a fork bomb. A percentage is of the host's.",
+  }),
+  IOWeight: one('ioWeight', parseWeight, {
+    live: true,
+    syntax: '1...10000',
+    help: "Share of the disks beside other containers when all want them; 100 is the usual. The disk that its root lies on has to go by weights, or it is refused: with BFQ as its scheduler (/sys/block/DISK/queue/scheduler), which knows weights to 1000, or, on cgroup v2, with iocost turned on (io.cost.qos). On cgroup v1 what is written by way of the page cache is nobody's.",
+  }),
+  IODeviceWeight: list('ioDeviceWeight', parseDeviceWeight, {
+    live: true,
+    syntax: 'PATH WEIGHT',
+    help: 'The same for the disk that PATH is or lies on, in place of IOWeight=.',
   }),
   IOReadBandwidthMax: list('ioReadBandwidthMax', parseDeviceRate, rate('Most bytes read')),
   IOWriteBandwidthMax: list('ioWriteBandwidthMax', parseDeviceRate, rate('Most bytes written')),

@@ -46,7 +46,7 @@ export function parseTasks(text: string): Amount {
 }
 
 /** systemd's: 1 to 10000, 100 the usual. */
-function parseWeight(text: string): number {
+export function parseWeight(text: string): number {
   const weight = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (weight < 1 || weight > 10000) throw badValue(`"${text}" is not a weight from 1 to 10000`);
   return weight;
@@ -120,6 +120,13 @@ export function parseDeviceRate(text: string): readonly DeviceLimit[] {
   if (path === '' || value < 1 || !Number.isSafeInteger(value))
     throw badValue(`"${text}" is not a path and a rate, such as "/var/lib/tsct 5M"`);
   return [{ path: parsePath(path), value }];
+}
+
+/** `/dev/sda 200`. */
+export function parseDeviceWeight(text: string): readonly DeviceLimit[] {
+  const [, path = '', weight = ''] = /^(\S+)\s+(\S+)$/.exec(text) ?? [];
+  if (path === '') throw badValue(`"${text}" is not a path and a weight, such as "/var/lib/tsct 200"`);
+  return [{ path: parsePath(path), value: parseWeight(weight) }];
 }
 
 /** A limit for huge pages of one size. */

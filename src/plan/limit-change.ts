@@ -23,12 +23,16 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'hugetlb.max': 'max',
   'hugetlb.rsvd.max': 'max',
   'io.max': 'max',
+  'io.bfq.weight': '100',
+  'io.weight': '100',
+  'blkio.bfq.weight': '100',
   'blkio.throttle.read_bps_device': '0',
   'blkio.throttle.write_bps_device': '0',
   'blkio.throttle.read_iops_device': '0',
   'blkio.throttle.write_iops_device': '0',
 };
 
+const BFQ_V1 = 'blkio.bfq.weight';
 const MEMORY_AND_SWAP = 'memory.memsw.limit_in_bytes';
 
 /** The plan of a run with other limits. */
@@ -48,6 +52,10 @@ export function limitChanges(from: LaunchPlan, to: LaunchPlan): readonly LimitPl
   const changed = new Set(
     [...without(before, after, textOf), ...without(after, before, textOf)].map((limit) => fileOf(limit)),
   );
+  // BFQ forgets the weights of single disks when the one for all is written; on v2 they are in the same file.
+  for (const limit of [...before, ...after])
+    if (limit.file === BFQ_V1 && changed.has(fileOf(limit)))
+      changed.add(fileOf({ ...limit, file: `${BFQ_V1}_device` }));
   const gone = without(before, after, placeOf).map(
     (limit): LimitPlan => ({ ...limit, value: defaultOf(limit), reset: true }),
   );
@@ -91,6 +99,7 @@ function wordOf({ value }: LimitPlan): string {
 }
 
 function defaultOf(limit: LimitPlan): string {
+  if (limit.key === 'IODeviceWeight') return 'default';
   const value = DEFAULTS[limit.file.replace(/\.\d+[KMG]B/, '')];
   if (value === undefined) throw new Error(`nobody knows what a new group has in ${limit.file}`);
   return wordOf(limit) + value;

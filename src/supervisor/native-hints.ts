@@ -27,6 +27,11 @@ export const HINTS: readonly Rule[] = [
     hint: 'the kernel does not take the value: tsct config set NAME Resources.KEY=VALUE',
   },
   {
+    step: /^share disk/,
+    exitCode: ExitCode.HostLacks,
+    hint: 'weights need BFQ with CONFIG_BFQ_GROUP_IOSCHED, or, on cgroup v2, iocost (io.cost.qos); or take the key out: tsct config unset NAME Resources.KEY',
+  },
+  {
     step: /^find device/,
     errno: ['ENOENT', 'ENODEV', 'ENOTDIR'],
     exitCode: ExitCode.HostLacks,

@@ -46,6 +46,11 @@ export const RESOURCE_TABLE: Readonly<Record<string, ResourceRow>> = {
     v2: { is: 'enforced', test: 'HugeTLBMax: no more huge pages than that, and more when it is raised' },
   },
   TasksMax: { value: '40', ...both('TasksMax ends a fork bomb, and the host stays itself') },
+  IOWeight: { value: '400', ...both('IOWeight: what two that want the same disk get of it') },
+  IODeviceWeight: {
+    value: '/disk 400',
+    ...both('IODeviceWeight: what two get of one disk, and again what is usual when it is unset'),
+  },
   IOReadBandwidthMax: {
     value: '/disk 4M',
     ...both('IOReadBandwidthMax and IOWriteBandwidthMax: of the disk that a path lies on'),

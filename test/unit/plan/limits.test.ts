@@ -80,3 +80,15 @@ test('of two paths on what may be one disk the one that stays is written again',
   const one = withLimits(plan, limitsOf('v1', 'IOReadIOPSMax=/b 6', 'TasksMax=9'));
   expect(limitChanges(two, one).map(({ device, value }) => `${device} ${value}`)).toEqual(['/a 0', '/b 6']);
 });
+
+test('weights of single disks are written again when the one for all is', () => {
+  const plan = buildPlan(sampleInput(''));
+  const one = withLimits(plan, limitsOf('v1', 'IOWeight=200', 'IODeviceWeight=/a 300'));
+  const other = withLimits(plan, limitsOf('v1', 'IOWeight=400', 'IODeviceWeight=/a 300'));
+  const written = (from: typeof plan, to: typeof plan) =>
+    limitChanges(from, to).map(({ file, value }) => `${file}=${value}`);
+  const again = 'blkio.bfq.weight_device=300';
+  expect(written(one, other)).toEqual(['blkio.bfq.weight=400', again]);
+  const alone = withLimits(plan, limitsOf('v1', 'IODeviceWeight=/a 300'));
+  expect(written(one, alone)).toEqual(['blkio.bfq.weight=100', again]);
+});
