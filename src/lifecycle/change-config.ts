@@ -15,6 +15,7 @@ import type { Wanted } from './live-change.js';
 import { withLock } from './locking.js';
 import { observe } from './observe.js';
 import { changedKeys, changedSince, isLimit, isLive } from './pending.js';
+import { raisedLimits } from './raised-limits.js';
 import { dropRuntime } from './runtime-settings.js';
 
 /** What became of one setting that was changed. */
@@ -86,9 +87,11 @@ export async function changeConfig(
     const changed = changedSince(run.compiled, definition).filter(isLive);
     const compiles = isForced || !changed.every(isLimit);
     let applied: Applied = { isWhole: true };
-    if (compiles || changed.length > 0 || runtime !== had) {
+    const raised = raisedLimits(run.compiled.plan, run.status, keys);
+    if (compiles || changed.length > 0 || runtime !== had || raised) {
       const digest = after === before ? undefined : configDigest(after);
-      applied = await applyTo(ctx, name, run, { config, runtime, compiles, limits, digest, commit });
+      const wanted = { config, runtime, compiles, limits, digest, commit, ...(raised ? { raised } : {}) };
+      applied = await applyTo(ctx, name, run, wanted);
     } else {
       await commit();
     }

@@ -19,6 +19,7 @@ import {
   type LiveChange,
   noteChange,
   planBetween,
+  planInForce,
   undoChange,
 } from './settle-change.js';
 import { refuseTakenLinks } from './taken-links.js';
@@ -31,6 +32,8 @@ export interface Wanted {
   /** Whether network and devices are looked at, too. */
   readonly compiles: boolean;
   readonly limits: readonly LimitPlan[];
+  /** What runs has these, and not those of its plan. */
+  readonly raised?: readonly LimitPlan[];
   /** Of the config's text by which all of it has come true; absent: the text stays. */
   readonly digest: string | undefined;
   /** Writes that text. */
@@ -53,6 +56,7 @@ export async function applyLive(
     before,
     identity: await readIdentity(ctx.layout.identityFile(name)),
     ...(wanted.digest === undefined ? {} : { config: wanted.digest }),
+    ...(wanted.raised === undefined ? {} : { raised: wanted.raised }),
   };
   let isWhole = true;
   await noteChange(ctx, name, change);
@@ -85,7 +89,7 @@ export async function applyLive(
     const isForced = hasNetwork && deviceChange(before.plan, plan) === undefined;
     await keepCompiled(ctx, name, { ...before, plan: planBetween(before.plan, plan, isForced) });
     fault('change.kept');
-    await changeRunning(before.plan, plan, { doing, isForced });
+    await changeRunning(planInForce(change), plan, { doing, isForced });
     fault('change.changed');
     await (wanted.digest === undefined ? keepCompiled(ctx, name, after) : wanted.commit());
   } catch (error) {

@@ -4,8 +4,8 @@ import { writeFileAtomic } from '../base/atomic-file.js';
 import { TsctError } from '../base/errors.js';
 import { fault } from '../base/fault.js';
 import { deviceChange } from '../plan/device-change.js';
-import type { LaunchPlan } from '../plan/launch-plan.js';
-import { limitChanges } from '../plan/limit-change.js';
+import type { LaunchPlan, LimitPlan } from '../plan/launch-plan.js';
+import { limitChanges, withLimits } from '../plan/limit-change.js';
 import { changingPlan, networkDiffers, resolvConfEdits } from '../plan/network-change.js';
 import { type Identity, identityText } from '../state/identity.js';
 import { changeDevices, changeLimits, changeNetwork, keepPlan } from '../supervisor/setup.js';
@@ -22,6 +22,13 @@ export interface LiveChange {
   readonly after?: Compiled;
   /** Of the config's text by which the change has come true; absent: keeping `after` is what makes it true. */
   readonly config?: string;
+  /** Limits that what runs had, and not those of `before`. */
+  readonly raised?: readonly LimitPlan[];
+}
+
+/** What ran when the change began. */
+export function planInForce({ before, raised }: LiveChange): LaunchPlan {
+  return raised ? withLimits(before.plan, raised) : before.plan;
 }
 
 export async function noteChange(ctx: Context, name: string, change: LiveChange): Promise<void> {
@@ -92,14 +99,11 @@ export async function endChange(
 }
 
 /** Brings back what was. */
-export async function undoChange(
-  ctx: Context,
-  name: string,
-  { before, identity, after }: LiveChange,
-): Promise<void> {
+export async function undoChange(ctx: Context, name: string, change: LiveChange): Promise<void> {
+  const { before, identity, after } = change;
   if (after && (await isRunning(ctx, name))) {
     const doing = `undo a change of ${name}`;
-    await changeRunning(after.plan, before.plan, { doing, isUndo: true });
+    await changeRunning(after.plan, planInForce(change), { doing, isUndo: true });
     await keepCompiled(ctx, name, before);
     await keepPlan(before.plan, doing);
   }

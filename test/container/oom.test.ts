@@ -144,6 +144,24 @@ it('OOMPolicy=raise: the limit grows, and where it ends the kernel kills; monito
   expect(await root.sh('grows', 'ls /finished 2>/dev/null || echo killed')).toBe('killed');
 });
 
+it('OOMPolicy=raise: MemoryMax= as the config has it is set again, or refused and what was raised stays', async () => {
+  await start('grown', 'raise:100%:240M');
+  await hog('grown');
+  await until('the end of it', async () => (await root.sh('grown', 'ls /finished 2>/dev/null || :')) !== '');
+  const limit = async () => (await seen('grown')).memory.limit;
+  const raised = await limit();
+  expect(raised).toBeGreaterThan(30 * MIB);
+  await root.ok(['config', 'set', 'grown', 'Resources.TasksMax=200']);
+  expect(await limit()).toBe(raised);
+  await root.sh('grown', 'dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2>/dev/null');
+  const again = ['config', 'set', 'grown', 'Resources.MemoryMax=30M'];
+  expect((await root.run(again)).exitCode).toBe(4);
+  expect(await limit()).toBe(raised);
+  await root.sh('grown', 'rm /dev/shm/x');
+  expect((await root.ok(again)).stderr).toContain('MemoryMax applied');
+  expect(await limit()).toBe(30 * MIB);
+});
+
 it('an end tells nobody of a want of memory', async () => {
   const hook = join(dir, 'ends');
   await writeFile(hook, `#!/bin/sh\ntouch ${dir}/ended\n`);
