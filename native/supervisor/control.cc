@@ -26,16 +26,10 @@ void say(Client& c, const char* text) {
   send(c.fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-bool is_held(const Supervisor& s) {
-  for (const Client& c : s.clients)
-    if (c.fd >= 0 && c.mode == Client::Mode::kHold) return true;
-  return false;
-}
-
 // Whoever held the system still lets go, or was killed: it goes on, unless an admin froze it besides.
 void let_go(Supervisor& s, Client& c) {
   c.mode = Client::Mode::kRequest;
-  if (!is_held(s) && !s.frozen && s.init) freeze_payload(s, false);
+  if (!is_held(s) && !s.is_frozen() && s.init) freeze_payload(s, false);
 }
 
 void hang_up(Supervisor& s, Client& c) {
@@ -64,7 +58,7 @@ void ask(Supervisor& s, Client& c, Ask what) {
     return answer(c, -ESRCH, "ask init", "the system is not running");
   // A frozen init hears nothing. Holders see the end of their connection, and that what they made is
   // worthless.
-  bool still = s.frozen || is_held(s);
+  bool still = s.is_frozen() || is_held(s);
   end_held(s);
   s.frozen = false;
   for (Client& holder : s.clients)
@@ -85,7 +79,10 @@ void kill_now(Supervisor& s, Client& c) {
 
 void freeze(Supervisor& s, Client& c, bool on) {
   if (s.state != State::kRunning) return answer(c, -ESRCH, "freeze", "the system is not running");
-  if (s.oom_held) return answer(c, on ? 0 : thaw_held(s), "thaw", "it is held at its memory limit");
+  if (s.oom_held) {  // what is asked for counts when there is room
+    s.frozen = on;
+    return answer(c, on ? 0 : thaw_held(s), "thaw", "it is held at its memory limit");
+  }
   // Thawed while somebody holds it still: that comes true when he lets go.
   int result = !on && is_held(s) ? 0 : freeze_payload(s, on);
   if (result == 0) s.frozen = on;
@@ -117,7 +114,7 @@ void enter(Supervisor& s, Client& c) {
   line.add("],\"seccomp\":")
       .quoted(s.setting("seccomp"))
       .add(",\"frozen\":")
-      .add(s.frozen ? "true" : "false");
+      .add(s.is_frozen() ? "true" : "false");
   line.add(",\"container\":").quoted(s.setting("container")).add("}\n");
   send_message(c.fd, line.c_str(), line.size(), &s.pidfd, 1);
 }
@@ -255,12 +252,18 @@ bool make_run_dir(Supervisor& s, Line& error) {
 
 }  // namespace
 
+bool is_held(const Supervisor& s) {
+  for (const Client& c : s.clients)
+    if (c.fd >= 0 && c.mode == Client::Mode::kHold) return true;
+  return false;
+}
+
 const char* state_name(const Supervisor& s) {
   switch (s.state) {
     case State::kStarting:
       return "starting";
     case State::kRunning:
-      return s.frozen ? "frozen" : s.ask == Ask::kHalt ? "stopping" : "running";
+      return s.is_frozen() ? "frozen" : s.ask == Ask::kHalt ? "stopping" : "running";
     case State::kStopping:
       return "stopping";
     case State::kRestarting:

@@ -170,15 +170,15 @@ void run_hook(Supervisor& s, const Hit& hit) {
 }
 
 void hold(Supervisor& s) {
-  s.oom_held = s.frozen = true;
+  s.oom_held = true;
   freeze_payload(s, true, false);
   publish_state(s);
 }
 
 // Frozen by the policy, it goes on by itself as soon as there is room; what an admin froze stays so.
 void go_on(Supervisor& s) {
-  s.oom_held = s.frozen = false;
-  freeze_payload(s, false, false);
+  s.oom_held = false;
+  if (!s.frozen && !is_held(s)) freeze_payload(s, false, false);
   publish_state(s);
 }
 

@@ -47,7 +47,7 @@ struct Supervisor {
   siginfo_t early_exit{};  // of a child that nobody has told about yet
 
   State state = State::kStarting;
-  bool frozen = false;
+  bool frozen = false;     // an admin asked for it
   bool requested = false;  // a client asked for the end of this run
   bool kill_requested = false;
   Ask ask = Ask::kNone;  // waiting for init to be able to hear us
@@ -102,6 +102,7 @@ struct Supervisor {
 
   Fields fields() const { return Fields(settings, settings_size); }
   const char* setting(const char* key) const { return fields().get(key); }
+  bool is_frozen() const { return frozen || oom_held; }
 };
 
 // main.cc
@@ -165,6 +166,7 @@ void accept_client(Supervisor& s);
 void on_client(Supervisor& s, Client& c, uint32_t events);
 void publish(Supervisor& s, const char* json_line);
 void close_clients(Supervisor& s);
+bool is_held(const Supervisor& s);  // still, for a client
 void status_json(const Supervisor& s, Line& out);
 const char* state_name(const Supervisor& s);
 

@@ -130,8 +130,9 @@ export async function freezeEach(
 ): Promise<FreezeResult[]> {
   return forEach(containers, async (name) => {
     ctx.store.need(name);
-    const { state } = await observe(ctx, name);
-    const already = word === 'freeze' ? state === 'frozen' : state === 'running';
+    const { state, status } = await observe(ctx, name);
+    // One that is held at its memory limit goes on by itself: to be frozen is more.
+    const already = word === 'freeze' ? state === 'frozen' && !status?.oomHeld : state === 'running';
     if (!already && !(await command(ctx.layout.controlSocket(name), name, word)))
       throw notRunning(word, name);
     return { name, already };

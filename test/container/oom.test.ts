@@ -80,6 +80,29 @@ describe('OOMPolicy=freeze', () => {
     expect(await seen('held')).toMatchObject({ state: 'running', oom: { held: false } });
   });
 
+  it('one that is frozen while it is held stays so when there is room, until it is thawed', async () => {
+    await start('both', 'freeze');
+    await held('both');
+    await root.ok(['freeze', 'both']);
+    await root.ok(['config', 'set', 'both', 'Resources.MemoryMax=400M']);
+    await until('the end of the hold', async () => !(await seen('both')).oom.held);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect((await seen('both')).state).toBe('frozen');
+    expect((await root.run(['exec', 'both', '-T', '--', 'true'])).exitCode).toBe(125);
+    await root.ok(['thaw', 'both']);
+    await until('it to go on', async () => (await root.sh('both', 'ls /finished 2>/dev/null || :')) !== '');
+
+    // A freeze that was taken back is none.
+    await root.ok(['restart', '--kill', 'both']);
+    await root.ok(['config', 'set', 'both', 'Resources.MemoryMax=30M']);
+    await held('both');
+    await root.ok(['freeze', 'both']);
+    expect((await root.run(['thaw', 'both'])).exitCode).toBe(4);
+    expect(await seen('both')).toMatchObject({ state: 'frozen', oom: { held: true } });
+    await root.ok(['config', 'set', 'both', 'Resources.MemoryMax=400M']);
+    await until('it to run', async () => (await seen('both')).state === 'running');
+  });
+
   it('stop, kill and destroy end one that is held', async () => {
     await start('ended', 'freeze');
     await held('ended');
