@@ -34,7 +34,7 @@ namespace tsct {
 namespace {
 
 // For a supervisor that does not answer, a reader between open and read.
-constexpr int64_t kPatienceMs = 2000;
+constexpr int64_t kPatienceMs = 10000;
 constexpr int kChildFdsMax = 256;
 
 const char* place;  // where lxcfs mounts itself

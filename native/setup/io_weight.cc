@@ -1,8 +1,6 @@
 // Who goes by weights (kernel: Documentation/block/bfq-iosched.rst, admin-guide/cgroup-v2.rst "IO"):
-//
-//   BFQ      as the scheduler of a disk: io.bfq.weight, and on v1 blkio.bfq.weight and
-//   blkio.bfq.weight_device iocost   v2 only, turned on for a disk in io.cost.qos of the root group:
-//   io.weight
+// * BFQ, as the scheduler of a disk: io.bfq.weight; on v1 blkio.bfq.weight and blkio.bfq.weight_device.
+// * iocost, on v2 only, turned on for a disk in io.cost.qos of the root group: io.weight.
 //
 // A disk that is made of others (device mapper, md) schedules nothing itself: they do, and know whose it is.
 #include "setup/io_weight.h"

@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { inside } from './reach.js';
+import { SLOWNESS } from './temp-root.js';
 
 /**
  * A network namespace that plays a host beyond this one, which knows no way back to addresses of containers. It is .2
@@ -7,9 +8,8 @@ import { inside } from './reach.js';
  * @param link the host's end. @param ipv4 the first three numbers of a /24. @param ipv6 the first three groups of a /64.
  */
 export async function outsideHost(link: string, ipv4: string, ipv6: string) {
-  const child = execa('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo up; exec sleep 600'], {
-    reject: false,
-  });
+  const place = `ip link set lo up; echo up; exec sleep ${600 * SLOWNESS}`;
+  const child = execa('unshare', ['--net', 'sh', '-c', place], { reject: false });
   await new Promise((resolve) => child.stdout.once('data', resolve));
   const run = inside(child.pid);
   const here = (words: string) => execa('ip', words.split(' '));
