@@ -304,7 +304,10 @@ void end_host_group(const std::string& path) {
 void Cgroups::remove() const {
   kill_and_wait(payload());
   if (!remove_tree(payload())) refuse("remove cgroup", payload(), "is not empty", EBUSY);
-  if (drop_protection(base_)) share_protection(plan_.cgroup.unified_mount, base_);
+  try {
+    if (drop_protection(base_)) share_protection(plan_.cgroup.unified_mount, base_);
+  } catch (const SysError&) {  // more is kept above than anybody was promised: nobody is the worse for it
+  }
   for (size_t i = 0; i < v1_.size(); i++) {
     remove_tree(v1_[i]);
     remove_empty_above(v1_[i], plan_.cgroup.v1[i].mount);  // the last container's end removes /tsct itself

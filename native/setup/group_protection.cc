@@ -6,14 +6,17 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <limits>
 
+#include "sys/error.h"
 #include "sys/unique_fd.h"
 
 namespace tsct {
 namespace {
 
+constexpr const char* kStep = "set group limit";
 constexpr const char* kFiles[] = {"memory.min", "memory.low"};
 constexpr uint64_t kEverything = std::numeric_limits<uint64_t>::max();
 
@@ -57,12 +60,14 @@ std::string note_of(int dir, const std::string& name) {
 }
 
 // What we have set is noted on the group: anything else is somebody else's, and stays.
-void share_in(int dir, const char* file) {
+void share_in(int dir, const std::string& group, const char* file) {
   std::string note = std::string("trusted.tsct.") + file, now = text_in(dir, file);
   if (now.empty() || (now != "0" && now != note_of(dir, note))) return;
   uint64_t sum = sum_below(dir, file);
   if (amount_in(now) == sum) return;
-  if (!write_text(dir, file, sum == kEverything ? "max" : std::to_string(sum))) return;
+  if (!write_text(dir, file, sum == kEverything ? "max" : std::to_string(sum)))
+    refuse(kStep, group + "/" + file,
+           "what is kept for a container is kept only as far as for the groups above it", errno);
   std::string kept = text_in(dir, file);  // in whole pages
   ::fsetxattr(dir, note.c_str(), kept.data(), kept.size(), 0);
 }
@@ -73,9 +78,10 @@ void share_protection(const std::string& mount, const std::string& group) {
   std::string above = group.substr(0, group.rfind('/'));
   for (; above.size() > mount.size(); above.resize(above.rfind('/'))) {
     UniqueFd dir(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!dir && errno == ENOENT) continue;  // it ended with the last one in it
     // Two that sum up at once would each miss what the other has set since.
-    if (!dir || ::flock(dir.get(), LOCK_EX) < 0) continue;
-    for (const char* file : kFiles) share_in(dir.get(), file);
+    if (!dir || ::flock(dir.get(), LOCK_EX) < 0) fail(kStep, dir ? "flock" : "open", above);
+    for (const char* file : kFiles) share_in(dir.get(), above, file);
   }
 }
 
