@@ -97,7 +97,7 @@ export const RESOURCE_KEYS = {
   }),
   OOMPolicy: one('oomPolicy', parseOomPolicy, {
     syntax: 'kill|kill-all|freeze|restart|raise:PERCENT[:SIZE]',
-    help: 'What happens at MemoryMax=. kill: the kernel kills the largest process inside. kill-all: the container ends. restart: it ends and is started again, whatever Restart= says. freeze: it is held until there is room: with a higher MemoryMax= it goes on by itself; stop, kill and destroy end it. raise: MemoryMax= grows by that part of itself each time, to SIZE at most, and there the kernel kills; the next start begins at MemoryMax= again. On cgroup v2 nobody can be held at a limit: with freeze and raise the container is slowed down and held at MemoryMax=, and a burst that goes OOMHeadroom= beyond it is killed. On v1 somebody who writes to a tmpfs is not held there, but told ENOMEM.',
+    help: 'What happens at MemoryMax=. kill: the kernel kills the largest process inside. kill-all: the container ends. restart: it ends and is started again, whatever Restart= says. freeze: it is held until there is room: with a higher MemoryMax= it goes on by itself; stop, kill and destroy end it. raise: MemoryMax= grows by that part of itself each time, to SIZE at most, and there the kernel kills; the next start begins at MemoryMax= again. On cgroup v2 nobody can be held at a limit: with freeze and raise the container is slowed down and held at MemoryMax=, and a burst that goes OOMHeadroom= beyond it is killed. On v1 nobody is held whose memory the kernel touches for him: a write to a tmpfs is told ENOMEM, and a read into memory that is new ends early.',
   }),
   OOMHeadroom: one('oomHeadroom', parseHeadroom, {
     syntax: 'PERCENT',
