@@ -5,7 +5,8 @@
 //     fork into the cgroup leaf      ──►  entrance: v1 groups, limits, setns, container's root ids
 //                                    ◄──  kForked PID      command is a child of outside (CLONE_PARENT)
 //                                         command: session, terminal, ids, keyring, capabilities
-//                                    ◄──  kReady + fds     [pty master] or [relay pipes]
+//                                    ◄──  kReady + fds     [pty master] or [relay pipes], [listener]
+//     listener to the supervisor,
 //     window size, raw mode          ──►  go
 //                                         seccomp, exec
 //                                    ◄──  end of the connection: exec succeeded (close-on-exec)
@@ -21,7 +22,8 @@
 
 namespace tsct {
 
-constexpr size_t kPassedFdsMax = 3;
+// The streams, and what the command stops at: setup/share_filter.h.
+constexpr size_t kPassedFdsMax = 4, kListenerFd = 3;
 
 enum class Word : char { kForked = 'P', kReady = 'R', kFailed = 'F' };
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -15,6 +16,7 @@
 #include "exec/pty.h"
 #include "exec/user.h"
 #include "setup/seccomp_file.h"
+#include "setup/share_filter.h"
 #include "sys/syscalls.h"
 
 namespace tsct {
@@ -92,7 +94,8 @@ void prepare_and_exec(const CommandPlan& plan, int channel) {
   become_user(user);
   join_new_keyring();
   enter_directory(plan.options, user);
-  if (!plan.routes.tty) outer = open_relays(plan.routes);
+  if (!plan.routes.tty) std::ranges::move(open_relays(plan.routes), outer.begin());
+  if (target.share) outer[kListenerFd] = load_share_filter();
   // After the last change of ids, which clears it (prctl(2)): who has lost the one waiting hears of it.
   check(prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0), "bind to tsct-exec", "prctl");
   if (!tell_ready(channel, outer)) _exit(kExitOwnFailure);

@@ -28,7 +28,7 @@ constexpr size_t kAnswerBytesMax = 65536;
 
 }  // namespace
 
-UniqueFd send_request(const std::string& path, const std::string& words) {
+UniqueFd send_request(const std::string& path, const std::string& words, int passed) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) refuse("connect to", path, "the path is too long");
@@ -43,7 +43,8 @@ UniqueFd send_request(const std::string& path, const std::string& words) {
     fail("connect to", "connect", path);
   }
   std::string line = "1 " + words + "\n";
-  check(send_message(fd.get(), line.data(), line.size()), "ask the supervisor at", "sendmsg", path);
+  check(send_message(fd.get(), line.data(), line.size(), &passed, passed >= 0 ? 1 : 0),
+        "ask the supervisor at", "sendmsg", path);
   return fd;
 }
 

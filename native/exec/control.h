@@ -13,8 +13,9 @@ struct ControlAnswer {
   UniqueFd fd;
 };
 
-// Connects and sends one request line. Throws Failure when the container is not running.
-UniqueFd send_request(const std::string& socket, const std::string& words);
+// Connects and sends one request line, and a file descriptor with it. Throws Failure when the container is
+// not running.
+UniqueFd send_request(const std::string& socket, const std::string& words, int passed = -1);
 
 // Reads to the end of the line and not one byte further: after it the console's bytes may follow. Throws
 // Failure when the supervisor does not answer within 10 s.

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "exec/control.h"
 #include "exec/entrance.h"
 #include "exec/failure.h"
 #include "sys/error.h"
@@ -91,11 +92,28 @@ void Session::on_channel() {
 
 void Session::on_ready(ChannelMessage& message) {
   ready_ = true;
+  if (!hand_over(message.fds[kListenerFd])) return;
   if (plan_.routes.tty)
     connect_terminal(std::move(message.fds[0]));
   else
     connect_relays(message);
   say_go(channel_.get());
+}
+
+// Whoever asks what it may use waits for the supervisor: it has to know of the command before that runs.
+bool Session::hand_over(UniqueFd& listener) {
+  if (!listener) return true;
+  try {
+    const std::string& socket = plan_.options.socket;
+    require_ok(receive_answer(send_request(socket, "share", listener.get()).get()).line, "share");
+    listener.reset();
+    return true;
+  } catch (const Failure& failure) {
+    stop_while_entering(failure);
+  } catch (const SysError& error) {
+    stop_while_entering({kExitOwnFailure, reason_of(error), ""});
+  }
+  return false;
 }
 
 void Session::connect_terminal(UniqueFd master) {

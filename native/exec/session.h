@@ -27,6 +27,7 @@ class Session {
   void turn();
   void on_channel();
   void on_ready(ChannelMessage& message);
+  bool hand_over(UniqueFd& listener);
   void connect_terminal(UniqueFd master);
   void connect_relays(ChannelMessage& message);
   void on_signal(const signalfd_siginfo& signal);

@@ -83,6 +83,7 @@ Target find_target(const std::string& socket) {
     json.at("v1").get_to(target.v1);
     json.at("seccomp").get_to(filter);
     json.at("frozen").get_to(frozen);
+    target.share = json.value("share", false);  // a supervisor of an older tsct knows of none
     json.at("container").get_to(target.container);
   } catch (const nlohmann::json::exception& error) {
     refuse("understand the supervisor", "", error.what());

@@ -30,6 +30,7 @@ struct Target {
   uid_t id_base = 0;            // host id of the container's root
   std::vector<std::string> v1;  // v1 groups, hybrid hosts only
   std::vector<sock_filter> seccomp;
+  bool share = false;     // it is to see its share of CPUs and memory
   std::string container;  // value of $container
   PidOneTraits traits;
 };

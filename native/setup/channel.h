@@ -12,7 +12,8 @@
 //     |--- kLinks ----------------------------->|  if the plan has any: it gives them addresses and routes
 //     |--- kTreeReady --------------------------->|  outer has built the tree and pivoted into it
 //     |<-- kConsole {fd} -------------------------|  pty master of the container's own devpts
-//     |<-- kArmed --------------------------------|  everything done, pdeathsig set
+//     |<-- kArmed {fd} ---------------------------|  everything done, pdeathsig set; fd: what hears of
+//     |                                           |  calls that tell of the whole host (share_filter.h)
 //     |--- kGo ---------------------------------->|  the supervisor holds all it needs
 //     |<-- end of file: exec went through --------|
 //     |<-- kFailed {error} -----------------------|  instead, at any point

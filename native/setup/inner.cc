@@ -25,6 +25,7 @@
 #include "setup/mounter.h"
 #include "setup/network.h"
 #include "setup/seccomp_file.h"
+#include "setup/share_filter.h"
 #include "sys/error.h"
 #include "sys/syscalls.h"
 
@@ -156,12 +157,14 @@ void live(const LaunchPlan& plan, Channel& outer, const std::vector<sock_filter>
   join_new_session_keyring();
   apply_capabilities(plan.capabilities);
   if (plan.no_new_privileges) check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs", "prctl");
+  UniqueFd share;
+  if (plan.view) share = load_share_filter();
   // What is open stays open only until exec; the channel's end tells outer that it went through.
   check(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC), "close descriptors", "close_range");
   // Changing credentials clears it (prctl(2)), so it comes after them. If the supervisor died before this
   // line, outer died too, and kGo never comes.
   check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "arm pdeathsig", "prctl");
-  outer.send(Step::kArmed);
+  outer.send(Step::kArmed, 0, share.get());
   outer.expect(Step::kGo);
   load_seccomp(filter);
   exec_init(plan);

@@ -218,7 +218,7 @@ void start_container(LaunchPlan& plan, int supervisor_fd) {
   if (parts.kmsg) supervisor.hold(parts.kmsg.get());
   to_inner.send(Step::kTreeReady);
   supervisor.console(to_inner.expect(Step::kConsole).fd.get());
-  to_inner.expect(Step::kArmed);
+  if (UniqueFd share = to_inner.expect(Step::kArmed).fd) supervisor.share(share.get());
   connection.finish();
   guard.pidfd = -1;  // from here the supervisor ends it
   to_inner.send(Step::kGo);

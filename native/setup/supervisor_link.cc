@@ -52,6 +52,11 @@ void SupervisorLink::settings(const LaunchPlan& plan, const Cgroups& cgroups,
   std::string memory = cgroups.v1_of("memory");
   put("memory_group", memory.empty() ? cgroups.payload() : memory);
   put("memory_v1", memory.empty() ? "0" : "1");
+  std::string cpu = cgroups.v1_of("cpu");
+  put("cpu_group", cpu.empty() ? cgroups.payload() : cpu);
+  put("cpu_v1", cpu.empty() ? "0" : "1");
+  std::string pids = cgroups.v1_of("pids");
+  put("pids_group", pids.empty() ? cgroups.payload() : pids);
   put("oom_policy", plan.oom.policy);
   put("oom_hook", plan.oom.hook);
   put("oom_raise_percent", std::to_string(plan.oom.raise_percent));

@@ -18,6 +18,7 @@ class SupervisorLink {
   void notify_socket(int fd) const { send(SetupMessage::kNotify, 0, fd); }
   void devices(int fd) const { send(SetupMessage::kDevices, 0, fd); }
   void view(int fd) const { send(SetupMessage::kView, 0, fd); }
+  void share(int fd) const { send(SetupMessage::kShare, 0, fd); }
   void init(pid_t pid, int pidfd) const { send(SetupMessage::kInit, pid, pidfd); }
   void console(int master) const;
   void started() const { send(SetupMessage::kStarted, 0, -1); }

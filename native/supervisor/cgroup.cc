@@ -57,6 +57,17 @@ int write_cgroup(const char* dir, const char* file, const char* value) {
   return result;
 }
 
+bool read_text(const char* dir, const char* file, char* text, size_t size) {
+  Path path;
+  path.add(dir).add('/').add(file);
+  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t n = read(fd, text, size - 1);
+  close(fd);
+  text[n > 0 ? n : 0] = 0;
+  return n >= 0;
+}
+
 int freeze_payload(Supervisor& s, bool freeze, bool wait) {
   const char* dir = s.setting("payload");
   int result = write_cgroup(dir, "cgroup.freeze", freeze ? "1" : "0");

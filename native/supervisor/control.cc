@@ -115,6 +115,7 @@ void enter(Supervisor& s, Client& c) {
       .quoted(s.setting("seccomp"))
       .add(",\"frozen\":")
       .add(s.is_frozen() ? "true" : "false");
+  line.add(",\"share\":").add(wants_share(s) ? "true" : "false");
   line.add(",\"container\":").quoted(s.setting("container")).add("}\n");
   send_message(c.fd, line.c_str(), line.size(), &s.pidfd, 1);
 }
@@ -148,6 +149,14 @@ void take_view(Supervisor& s, Client& c) {
     c.passed = -1;
   }
   answer(c, 0, "");
+}
+
+// The listener of a command that is let in.
+void take_share(Supervisor& s, Client& c) {
+  if (c.passed < 0) return answer(c, -EBADF, "take listener", "there is none with the request");
+  bool taken = watch_share(s, c.passed);
+  c.passed = -1;
+  answer(c, taken ? 0 : -EMFILE, "take listener");
 }
 
 // For a change of devices: the file system that nodes work on, which nothing inside can put another in place
@@ -222,6 +231,8 @@ bool serve(Supervisor& s, Client& c) {
     take_ports(s, c);
   } else if (is(line, "view")) {
     take_view(s, c);
+  } else if (is(line, "share")) {
+    take_share(s, c);
   } else if (is(line, "signal")) {
     const char* args = line + 6;
     answer(c, s.pidfd >= 0 && pidfd_send_signal(s.pidfd, word_number(&args)) == 0 ? 0 : -ESRCH,

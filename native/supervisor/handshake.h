@@ -11,6 +11,7 @@
 //     |--- kInit {pid, pidfd} -------------->|   init is cloned (child of the supervisor), waits for kGo
 //     |--- kConsole {master} --------------->|
 //     |<-- kAck -----------------------------|   everything is held: init may exec, its pdeathsig is armed
+//     |--- kShare {fd} --------------------->|   listener of calls that tell of the host (share.cc)
 //     |--- kStarted ------------------------>|   init's exec went through (its close-on-exec socket closed)
 //     |--- kFailed {error} ----------------->|   instead, at any point; setup has undone its part
 //
@@ -34,6 +35,7 @@ enum class SetupMessage : uint32_t {
   kRefused = 9,
   kDevices = 10,
   kView = 11,
+  kShare = 12,
 };
 
 struct SetupHeader {

@@ -143,6 +143,10 @@ void dispatch(Supervisor& s, const epoll_event& e) {
       return on_view(s);
     case kTagViewTimer:
       return on_view_timer(s);
+    case kTagShare:
+      return on_share(s);
+    case kTagShareTimer:
+      return on_share_timer(s);
     case kTagOom:
       return on_oom(s);
     default:

@@ -74,6 +74,7 @@ void forget_run(Supervisor& s) {
   drop(s.pidfd);
   for (int i = 0; i < s.hold_count; i++) release(s, s.hold[i]);
   s.hold_count = 0;
+  forget_share(s);
   s.init = 0;
   s.ready_by = "";
   s.status_text[0] = 0;
@@ -255,6 +256,9 @@ void on_setup_message(Supervisor& s) {
       return;
     case SetupMessage::kView:
       return watch_view(s, fd);
+    case SetupMessage::kShare:
+      watch_share(s, fd);
+      return;
     case SetupMessage::kInit:
       s.init = header.number;
       s.pidfd = fd;
@@ -276,8 +280,8 @@ void on_setup_message(Supervisor& s) {
   }
 }
 
-// Children: tsct-setup, also those for ports, devices and view, init (made with CLONE_PARENT), orders run
-// inside by ask_init, and OOMHook=.
+// Children: tsct-setup, also those for ports, devices and view, init (made with CLONE_PARENT), who writes an
+// answer into the guest (share.cc), orders run inside by ask_init, and OOMHook=.
 void on_child(Supervisor& s) {
   siginfo_t info;
   for (;;) {
@@ -314,6 +318,8 @@ void on_child(Supervisor& s) {
       if (s.tearing_down) tear_down_alone(s);
     } else if (info.si_pid == s.view_setup_pid) {
       on_view_setup_end(s, info.si_code == CLD_EXITED && info.si_status == 0);
+    } else if (info.si_pid == s.share.writer) {
+      on_share_written(s, info.si_code == CLD_EXITED && info.si_status == 0);
     } else if (info.si_pid == s.order_pid) {
       s.order_pid = 0;
       s.order_failed = info.si_status != 0;

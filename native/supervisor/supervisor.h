@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include "supervisor/handshake.h"
+#include "supervisor/share.h"
 #include "supervisor/text.h"
 #include "supervisor/view.h"
 
@@ -98,6 +99,8 @@ struct Supervisor {
   ViewWord view_word{};     // what it said last
   int64_t view_delay_ms = 0;
 
+  Share share;
+
   Client clients[kClientsMax];
 
   Fields fields() const { return Fields(settings, settings_size); }
@@ -146,6 +149,14 @@ void on_view_timer(Supervisor& s);
 void on_view_setup_end(Supervisor& s, bool done);
 void forget_view(Supervisor& s);
 
+// share.cc
+bool wants_share(const Supervisor& s);          // of a command, too
+bool watch_share(Supervisor& s, int listener);  // false: too many, and it is closed
+void on_share(Supervisor& s);
+void on_share_timer(Supervisor& s);
+void on_share_written(Supervisor& s, bool done);
+void forget_share(Supervisor& s);
+
 // ports.cc
 void watch_ports(Supervisor& s, int pidfd);
 void on_ports_end(Supervisor& s);
@@ -190,8 +201,10 @@ bool console_has_getty(const Supervisor& s);
 // Returns false while init cannot hear us yet (ask again), true when asked; `hopeless` when it never will.
 bool ask_init(Supervisor& s, bool* hopeless);
 
-// cgroup.cc; each returns 0 or -errno
+// cgroup.cc; numbers are 0 or -errno
 int write_cgroup(const char* dir, const char* file, const char* value);
+// Up to `size` of it, with a NUL; false: there is none.
+bool read_text(const char* dir, const char* file, char* text, size_t size);
 // Waits for the kernel's word, unless tasks that sleep in the kernel would keep it from that.
 int freeze_payload(Supervisor& s, bool freeze, bool wait = true);
 int kill_payload(Supervisor& s);

@@ -16,6 +16,8 @@ enum Tag : uint32_t {
   kTagView,
   kTagViewTimer,
   kTagOom,
+  kTagShare,
+  kTagShareTimer,
   kTagHostDevices,
   kTagClients
 };

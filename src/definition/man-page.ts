@@ -111,6 +111,25 @@ with the keys of
 that are limits. What is in it is set whenever a container of the slice starts; a limit that is taken out holds until no
 container of the slice runs any more. MemoryMin= and MemoryLow= need not be said: a slice has the sum of what its containers are promised.
 IOReadBandwidthMax= and the like hold on cgroup v2 only, as disks know no groups of groups on v1.
+.SH SEEN FROM INSIDE
+Where the host has lxcfs, a container sees its share of CPUs and memory: the least of
+.B CPUQuota=
+and that of its slice, rounded up, of the CPUs of
+.BR AllowedCPUs= ;
+.B MemoryMax=
+in the same way; its own tasks, uptime and load. lxcfs serves files of /proc. What programs learn by
+.BR sched_getaffinity (2)
+of themselves (nproc, most runtimes) and by
+.BR sysinfo (2)
+(busybox free and uptime) the supervisor answers: the first CPUs of those that a program is bound to, never one more. The
+load there is how many CPUs the container kept busy, brought up to date when it is asked for.
+.PP
+Some 200 such calls a second are answered, after as many at once; who asks more often waits, as answers cost the host time
+that is no container's. Programs for another architecture than the host's are told of the host. The calls
+stop at a listener
+.RB ( seccomp_unotify (2)),
+of which the kernel allows one for a process: a program inside that wants one of its own gets EBUSY. tsct in a container
+does without, so that its containers see the share of the one that they are in.
 .SH USERS OF THE HOST
 .B BindUser=
 shows the home of a user of the host as /run/host/home/USER. His user and group id are the same number inside, 60514 for

@@ -51,7 +51,7 @@ export const RESOURCE_KEYS = {
   CPUQuota: one('cpuQuota', parseQuota, {
     live: true,
     syntax: 'PERCENT',
-    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half. Rounded up it is how many CPUs /proc/cpuinfo and (cgroup v1) /proc/stat show inside, where the host has lxcfs; nproc(1) counts those of AllowedCPUs=.',
+    help: 'Most CPU time, as percentage of one CPU: 150% is one and a half. Rounded up it is how many CPUs nproc(1), /proc/cpuinfo and (cgroup v1) /proc/stat show inside, where the host has lxcfs: see SEEN FROM INSIDE.',
   }),
   CPUQuotaPeriodSec: one('cpuQuotaPeriodUs', parsePeriod, {
     live: true,
@@ -85,7 +85,7 @@ export const RESOURCE_KEYS = {
   }),
   MemoryMax: one('memoryMax', parseMemoryLimit, {
     ...memory,
-    help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel. Where the host has lxcfs it is what /proc/meminfo shows inside.",
+    help: "Most memory, page cache and tmpfs included; a percentage is of the host's. Who wants more when nothing can be taken back is killed by the kernel. Where the host has lxcfs it is what /proc/meminfo and free(1) show inside.",
   }),
   MemorySwapMax: one('memorySwapMax', parseMemory, {
     ...memory,

@@ -18,6 +18,8 @@
  *   `1 ports`             → Answer   the tsct-ports whose pidfd comes with it (SCM_RIGHTS; tsct-setup only) is
  *                           watched: when it has ended before the system does, it is started again
  *   `1 enter`             → Enter, with the pidfd of PID 1 (SCM_RIGHTS; tsct-exec only)
+ *   `1 share`             → Answer   the listener that comes with it (SCM_RIGHTS; tsct-exec only), at which a command
+ *                           stops when it asks what it may use, is answered (native/setup/share_filter.h)
  *   `1 console`           → the rest of the connection is the console's bytes, both ways (tsct-exec only);
  *                           `1 console ROWS COLS` sets the size first. It goes on over a reboot; the
  *                           supervisor closes it when the container is gone

@@ -21,8 +21,10 @@ let box: Running;
 const ON_SYSTEMD = existsSync('/run/systemd/system');
 const FROM_SYSTEMD = ['LANG', 'NOTIFY_SOCKET', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID'];
 
-/** What tells it of lxcfs. */
-const VIEW = existsSync('/usr/bin/lxcfs') ? ['socket:[N]'] : [];
+/** What tells it of lxcfs, and of calls that ask what that says. */
+const VIEW = existsSync('/usr/bin/lxcfs')
+  ? ['socket:[N]', 'anon_inode:seccomp notify', 'anon_inode:[eventpoll]', 'anon_inode:[timerfd]']
+  : [];
 /** What tells it that the memory limit was reached. */
 const OOM = existsSync('/sys/fs/cgroup/memory/memory.oom_control')
   ? ['/sys/fs/cgroup/memory/tsct/boxN/memory.oom_control', 'anon_inode:[eventfd]']

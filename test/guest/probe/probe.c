@@ -14,22 +14,30 @@
 //   probe sigwait            as PID 1: exits on SIGPWR, which it waits for without a handler
 //   probe inotify COUNT      as PID 1: as many inotify instances, then waits
 //   probe deep COUNT         a chain of cgroups below its own, with long names
-//   probe send LINK HEX...   Ethernet frames as they are
-//   probe hear LINK HEX      says `up`, then every frame that comes in, until one has HEX in it
-//   probe owner NAMESPACE    on the host: uid of the owner of a user namespace
-//   probe keyring CMD...     on the host: runs CMD in a session keyring named tsct-canary
+//   probe share              sched_getaffinity(2) and sysinfo(2), asked wrongly too; `NAME RESULT`
+//   probe ask SECONDS        asks for CPUs without a pause; how often it was answered
+//   probe hang               has the answer written when its memory cannot be looked at: behind a FUSE file
+//   that nobody delivers probe listen CMD...      on the host: runs CMD under a filter that has a listener,
+//   as in another's guest probe send LINK HEX...   Ethernet frames as they are probe hear LINK HEX      says
+//   `up`, then every frame that comes in, until one has HEX in it probe owner NAMESPACE    on the host: uid
+//   of the owner of a user namespace probe keyring CMD...     on the host: runs CMD in a session keyring
+//   named tsct-canary
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/fuse.h>
 #include <linux/if_packet.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/netlink.h>
 #include <linux/nsfs.h>
+#include <linux/seccomp.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -38,13 +46,17 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int mount(const char*, const char*, const char*, unsigned long, const void*);
@@ -360,6 +372,139 @@ static void deep(int count) {
   printf("deep %d %s\n", made, made == count ? "OK" : strerrorname_np(errno));
 }
 
+static unsigned long cpus[1024];
+
+// How many CPUs, and how many bytes the kernel, or who answers for it, says that it has written.
+static void asked(const char* name, long bytes) {
+  int count = 0;
+  for (long i = 0; i < bytes / (long)sizeof cpus[0]; i++) count += __builtin_popcountl(cpus[i]);
+  if (bytes < 0)
+    printf("%s %s\n", name, strerrorname_np(errno));
+  else
+    printf("%s %d\n", name, count);
+}
+
+static long ask_cpus(pid_t pid, unsigned size, void* to) {
+  memset(cpus, 0xff, sizeof cpus);
+  return syscall(SYS_sched_getaffinity, pid, size, to);
+}
+
+static void* ask_in_thread(void* main_thread) {
+  asked("thread", ask_cpus(0, sizeof cpus, cpus));
+  asked("thread-own", ask_cpus(gettid(), sizeof cpus, cpus));
+  asked("thread-other", ask_cpus(*(pid_t*)main_thread, sizeof cpus, cpus));
+  return NULL;
+}
+
+static long listener(void) {
+  struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  struct sock_fprog filter = {1, &allow};
+  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+}
+
+static void share(void) {
+  pid_t own = gettid();
+  long size = ask_cpus(0, sizeof cpus, cpus);
+  asked("cpus", size);
+  printf("bytes %ld\n", size);
+  asked("exact", ask_cpus(0, size, cpus));
+  asked("own", ask_cpus(own, sizeof cpus, cpus));
+  asked("other", ask_cpus(1, sizeof cpus, cpus));
+  asked("nobody", ask_cpus(0x3fffff, sizeof cpus, cpus));
+  asked("none", ask_cpus(0, 0, cpus));
+  asked("odd", ask_cpus(0, 1029, cpus));
+  asked("null", ask_cpus(0, sizeof cpus, NULL));
+  asked("kernel", ask_cpus(0, sizeof cpus, (void*)(1UL << 63)));
+  pthread_t thread;
+  pthread_create(&thread, NULL, ask_in_thread, &own);
+  pthread_join(thread, NULL);
+  struct sysinfo info;
+  printf("sysinfo %s\n", name_of(syscall(SYS_sysinfo, &info)));
+  printf("total %lu\nunit %u\nuptime %ld\ntasks %d\n", info.totalram / 1024, info.mem_unit, info.uptime,
+         info.procs);
+  printf("sysinfo-null %s\n", name_of(syscall(SYS_sysinfo, NULL)));
+  printf("listener %s\n", name_of(listener()));
+}
+
+static void ask(int seconds) {
+  struct timespec start, now;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  int times = 0;
+  do {
+    if (ask_cpus(0, sizeof cpus, cpus) < 0) fatal("sched_getaffinity");
+    times++;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while (now.tv_sec - start.tv_sec < seconds);
+  printf("%d\n", times);
+}
+
+static void deliver(int fuse, uint64_t request, int error, const void* data, size_t size) {
+  struct fuse_out_header head = {.len = sizeof head + size, .error = error, .unique = request};
+  struct iovec parts[2] = {{&head, sizeof head}, {(void*)data, size}};
+  if (writev(fuse, parts, 2) < 0) fatal("writev");
+}
+
+// A directory with one file in it, of which reading does not end.
+static void serve_fuse(int fuse) {
+  static char request[1 << 20];
+  for (;;) {
+    if (read(fuse, request, sizeof request) < 0) _exit(0);
+    const struct fuse_in_header* in = (void*)request;
+    struct fuse_attr attr = {.ino = 2, .size = 4096, .mode = S_IFREG | 0666, .nlink = 1};
+    if (in->opcode == FUSE_INIT) {
+      struct fuse_init_out out = {
+          .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = 4096};
+      deliver(fuse, in->unique, 0, &out, sizeof out);
+    } else if (in->opcode == FUSE_LOOKUP) {
+      struct fuse_entry_out out = {.nodeid = 2, .attr = attr};
+      deliver(fuse, in->unique, 0, &out, sizeof out);
+    } else if (in->opcode == FUSE_GETATTR) {
+      if (in->nodeid == 1) attr.mode = S_IFDIR | 0777;
+      struct fuse_attr_out out = {.attr = attr};
+      deliver(fuse, in->unique, 0, &out, sizeof out);
+    } else if (in->opcode == FUSE_OPEN) {
+      struct fuse_open_out out = {0};
+      deliver(fuse, in->unique, 0, &out, sizeof out);
+    } else if (in->opcode != FUSE_READ) {
+      deliver(fuse, in->unique, -ENOSYS, NULL, 0);
+    }
+  }
+}
+
+// Waits for the file with the lock of all memory of this process held.
+static void* read_slowly(void* memory) {
+  int own = open("/proc/self/mem", O_RDWR);
+  if (pwrite(own, "x", 1, (off_t)(uintptr_t)memory) < 0) fatal("pwrite");
+  return NULL;
+}
+// Who waits to change it keeps others from looking at it.
+static void* wait_to_change(void* unused) {
+  sleep(1);
+  mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return unused;
+}
+
+static void hang(void) {
+  char options[100];
+  int fuse = open("/dev/fuse", O_RDWR);
+  mkdir("/tmp/fuse", 0755);
+  snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+  if (mount("hang", "/tmp/fuse", "fuse", 0, options) < 0) fatal("mount");
+  if (fork() == 0) serve_fuse(fuse);
+  close(fuse);  // or nobody could end it
+  int file = open("/tmp/fuse/file", O_RDONLY);
+  void* memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+  if (memory == MAP_FAILED) fatal("mmap");
+  memset(cpus, 0xff, sizeof cpus);
+  printf("asking\n");
+  fflush(stdout);
+  pthread_t threads[2];
+  pthread_create(&threads[1], NULL, wait_to_change, NULL);
+  pthread_create(&threads[0], NULL, read_slowly, memory);
+  sleep(2);
+  ask_cpus(0, sizeof cpus, cpus);
+}
+
 static int packet_socket(const char* link) {
   struct sockaddr_ll address = {
       .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(link)};
@@ -421,6 +566,20 @@ int main(int argc, char** argv) {
   if (!strcmp(verb, "sigwait")) wait_for_power();
   if (!strcmp(verb, "inotify")) many_inotify(atoi(argv[2]));
   if (!strcmp(verb, "deep")) deep(atoi(argv[2]));
+  if (!strcmp(verb, "share")) share();
+  if (!strcmp(verb, "ask")) ask(atoi(argv[2]));
+  if (!strcmp(verb, "hang")) hang();
+  if (!strcmp(verb, "listen")) {
+    if (listener() < 0) fatal("seccomp");  // the kernel forgets it once nobody has it open
+    pid_t child = fork();
+    if (child == 0) {
+      execvp(argv[2], argv + 2);
+      fatal(argv[2]);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  }
   if (!strcmp(verb, "send")) send_frames(argv[2], argv + 3);
   if (!strcmp(verb, "hear")) hear_frames(argv[2], argv[3]);
   if (!strcmp(verb, "owner")) {
