@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { afterEach, expect } from 'vitest';
 import { SLICE_DIR } from '../../src/base/paths.js';
 import type { ContainerInfo } from '../../src/lifecycle/info.js';
-import { noRoot, type Reason, testNeeding } from '../support/requires.js';
+import { noProgram, noRoot, type Reason, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
 // [Resources] Slice=: containers that share limits. On a host run by systemd they are of its slice, elsewhere tsct's file.
@@ -99,6 +99,15 @@ it('its groups go with a supervisor that was killed, while others are in the sli
   await root.ok(['start', 'dies']);
   expect((await info('dies')).slice).toBe(inner());
   expect((await info('stays')).state).toBe('running');
+});
+
+testNeeding(noRoot(), noProgram('lxcfs'))('nproc inside shows the quota that they share', async () => {
+  await limit(outer(), 'CPUQuota=50%');
+  await start('one', inner());
+  expect(await root.sh('one', 'nproc')).toBe('1');
+  const more = await root.run(['config', 'set', 'one', 'Resources.CPUQuota=1000%']);
+  if (more.exitCode !== 0) expect(more.stderr).toContain("its slice's, has less"); // v1
+  expect(await root.sh('one', 'nproc')).toBe('1');
 });
 
 it('a restart from inside comes back into the slice', async () => {
