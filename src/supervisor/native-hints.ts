@@ -29,7 +29,7 @@ export const HINTS: readonly Rule[] = [
   {
     step: /^share disk/,
     exitCode: ExitCode.HostLacks,
-    hint: 'weights need BFQ with CONFIG_BFQ_GROUP_IOSCHED, or, on cgroup v2, iocost (io.cost.qos); or take the key out: tsct config unset NAME Resources.KEY',
+    hint: 'it has to be there, and a disk that goes by weights: with BFQ (CONFIG_BFQ_GROUP_IOSCHED) or, on cgroup v2, iocost (io.cost.qos); or take the key out: tsct config unset NAME Resources.KEY',
   },
   {
     step: /^find device/,
