@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -32,14 +33,29 @@
 namespace tsct {
 namespace {
 
-// What one takes of a CPU, about, and how much of it all may.
-constexpr int64_t kOwnAnswerUs = 320, kKernelsAnswerUs = 50, kPartOfCpu = 16;
+// How much of a CPU all of it may take: one in so many.
+constexpr int64_t kPartOfCpu = 16;
 constexpr int64_t kBurstUs = 1000000, kPauseMs = 20, kPatienceMs = 500;
 
 int64_t now_us() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * int64_t{1000000} + t.tv_nsec / 1000;
+}
+
+int64_t micros(const timeval& t) {
+  return t.tv_sec * int64_t{1000000} + t.tv_usec;
+}
+
+// CPU time of the supervisor and of its children that have ended.
+int64_t taken_us() {
+  int64_t us = 0;
+  for (int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage used;
+    getrusage(who, &used);
+    us += micros(used.ru_utime) + micros(used.ru_stime);
+  }
+  return us;
 }
 
 // Fails for callers that have been killed, or interrupted, meanwhile; nobody waits then.
@@ -79,10 +95,11 @@ void listen(Supervisor& s, bool on) {
   watch(s, s.share.epoll, on ? uint32_t{EPOLLIN} : 0, kTagShare);
 }
 
-void pay(Share& share, int64_t us) {
+// For what was taken since a call was received.
+void pay(Share& share) {
   int64_t earliest = now_us() - kBurstUs;
   if (share.paid_us < earliest) share.paid_us = earliest;
-  share.paid_us += us * kPartOfCpu;
+  share.paid_us += (taken_us() - share.received_us) * kPartOfCpu;
 }
 
 // Until then callers wait.
@@ -105,10 +122,10 @@ bool find_answer(Supervisor& s, const seccomp_notif& call, ShareAnswer& answer) 
 void serve(Supervisor& s, int listener) {
   Share& share = s.share;
   seccomp_notif call{};
+  share.received_us = taken_us();
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) return;  // the caller has been killed
   ShareAnswer answer;
   bool is_ours = share.writer == 0 && find_answer(s, call, answer);
-  pay(share, is_ours ? kOwnAnswerUs : kKernelsAnswerUs);
   if (is_ours) share.writer = write_by_child(listener, call, answer);
   if (is_ours && share.writer) {
     share.listener = listener;
@@ -116,6 +133,7 @@ void serve(Supervisor& s, int listener) {
     return pause(s, kPatienceMs);
   }
   let_kernel_answer(listener, call.id);
+  pay(share);
   go_on(s);
 }
 
@@ -173,6 +191,7 @@ void on_share_timer(Supervisor& s) {
     kill(share.writer, SIGKILL);
     let_kernel_answer(share.listener, share.call);
     share.call = 0;
+    pay(share);
   }
   go_on(s);
 }
@@ -183,6 +202,7 @@ void on_share_written(Supervisor& s, bool done) {
   if (!share.call) return;
   if (!done) let_kernel_answer(share.listener, share.call);
   share.call = 0;
+  pay(share);
   go_on(s);
 }
 

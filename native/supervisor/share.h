@@ -23,7 +23,8 @@ struct Share {
   // Its load when it was asked for last (share_load.cc).
   int64_t load_at_ms = 0, used_us = 0;
   uint64_t loads[3] = {};
-  int64_t paid_us = 0;  // until when the time is used up that it may take
+  int64_t paid_us = 0;      // until when the time is used up that it may take
+  int64_t received_us = 0;  // CPU time of the supervisor by then
   // Who writes an answer, for whom.
   pid_t writer = 0;
   int listener = -1;

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { beforeAll, expect } from 'vitest';
 import { guestProbe, pairs } from '../support/guest-probe.js';
 import { noRoot, testNeeding } from '../support/requires.js';
-import { until, useRoot } from '../support/temp-root.js';
+import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 
 // What a guest is told by system call of its CPUs and memory, where the host has lxcfs.
 const it = testNeeding(noRoot());
@@ -98,7 +98,7 @@ it('answers what is asked wrongly as the kernel does, and threads each for itsel
 it('keeps a listener for each command that was let in, for as long as anything of it runs', async () => {
   await start('box', 'Resources.CPUQuota=50%');
   expect(await listeners('box')).toBe(1);
-  await root.sh('box', '(sleep 2; nproc >/late) >/dev/null 2>&1 &');
+  await root.sh('box', `(sleep ${2 * SLOWNESS}; nproc >/late) >/dev/null 2>&1 &`);
   expect(await listeners('box')).toBe(2);
   await until('it has ended', async () => (await listeners('box')) === 1);
   expect(await root.sh('box', 'cat /late')).toBe('1');
