@@ -49,7 +49,8 @@ async function startProbe(name: string, verb: string): Promise<Running> {
 
 async function descriptors(pid: number): Promise<string[]> {
   const dir = `/proc/${pid}/fd`;
-  const links = await Promise.all((await readdir(dir)).map((fd) => readlink(`${dir}/${fd}`)));
+  const one = (fd: string) => readlink(`${dir}/${fd}`).catch(() => 'closed meanwhile');
+  const links = await Promise.all((await readdir(dir)).map(one));
   return links.map((link) => link.replace(/\d{3,}|_[0-9a-f]{8}/g, 'N')).sort();
 }
 
