@@ -16,10 +16,18 @@ export async function main(modules: CommandModules): Promise<void> {
     throw error;
   });
   const plugin = new BuiltInPlugin(ROOT, modules);
+  const fail = async (error: unknown) => {
+    const { reportError } = await import('./report-error.js');
+    process.exitCode = reportError(error, argv, plugin.commandIDs);
+  };
+  // Node ends with 0 when it waits for what nothing can bring about any more.
+  const stuck = () => fail(new Error('the command waited for something that cannot come any more'));
+  process.once('beforeExit', stuck);
   try {
     await run(argv, { root: ROOT, plugins: new Map([[plugin.name, plugin]]) });
   } catch (error) {
-    const { reportError } = await import('./report-error.js');
-    process.exitCode = reportError(error, argv, plugin.commandIDs);
+    await fail(error);
+  } finally {
+    process.off('beforeExit', stuck);
   }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { HostPath } from '../base/paths.js';
-import { describeProgramFailure } from '../supervisor/native-error.js';
+import { describeProgramFailure, isBrokenPipe } from '../supervisor/native-error.js';
 import { programPath } from '../supervisor/programs.js';
 
 /**
@@ -35,11 +35,16 @@ export async function pipe(
   const reader = spawn(packer, pack, { stdio: ['ignore', 'pipe', 'pipe'], signal });
   reader.stdout.pipe(writer.stdin);
   writer.stdin.on('error', () => {}); // the writer has failed and says why itself
+  // Node goes on to hold what nobody reads any more: the reader would wait for ever, or we for the end of its output.
+  writer.stdin.once('close', () => reader.stdout.destroy());
   const ends = await Promise.all([ending(reader), ending(writer)]);
   signal.throwIfAborted();
+  const failures = ends
+    .filter(({ code }) => code !== 0 && code !== 'SIGPIPE')
+    .map(({ code, said }) => describeProgramFailure('tsct-archive', doing, said, code));
   // A reader that fails cuts the stream short, which the writer complains about too: the first cause counts.
-  const failed = ends.find((end) => end.code !== 0 && end.code !== 'SIGPIPE');
-  if (failed) throw describeProgramFailure('tsct-archive', doing, failed.said, failed.code);
+  const failure = failures.find((one) => !isBrokenPipe(one)) ?? failures[0];
+  if (failure) throw failure;
 }
 
 interface Ending {

@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { parseSnapshotAddress } from '../base/address.js';
 import { TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
@@ -8,6 +7,7 @@ import type { ArchiveSummary } from '../image/archive.js';
 import { exportTree } from '../image/export-archive.js';
 import { type Snapshot, Snapshots } from '../state/snapshot.js';
 import { addon } from '../supervisor/addon.js';
+import { isBrokenPipe } from '../supervisor/native-error.js';
 import { warnOf } from './archive-warnings.js';
 import type { Context } from './context.js';
 import { imageContext } from './image-context.js';
@@ -143,9 +143,4 @@ async function piped(
   }
   if (heard.status === 'rejected') throw heard.reason;
   return heard.value;
-}
-
-function isBrokenPipe(error: unknown): boolean {
-  const cause = error instanceof TsctError ? (error.cause as { errno?: unknown } | undefined) : undefined;
-  return cause?.errno === constants.errno.EPIPE;
 }

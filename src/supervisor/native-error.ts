@@ -86,3 +86,9 @@ export function describeProgramFailure(
     `cannot ${doing}: ${program} ended with ${code}${text && `: ${text}`}`,
   );
 }
+
+/** True for a step that failed because whoever it told of it had gone: that one's failure is the cause. */
+export function isBrokenPipe(error: unknown): boolean {
+  const cause = error instanceof TsctError ? (error.cause as { errno?: unknown } | undefined) : undefined;
+  return cause?.errno === constants.errno.EPIPE;
+}
