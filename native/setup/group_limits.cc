@@ -58,13 +58,17 @@ void follow_parent(const GroupLimit& limit, const std::string& group) {
              read_file(AT_FDCWD, parent + "/" + limit.file + ".effective", kStep), kStep);
 }
 
+bool has_quota(const std::string& group) {
+  return read_file(AT_FDCWD, group + "/cpu.cfs_quota_us", kStep)[0] != '-';
+}
+
 void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
   if (e.err == EBUSY && limit.file == "memory.limit_in_bytes")
     e.detail = in_use(number_in(group + "/memory.usage_in_bytes"));
   if (e.err == EBUSY && limit.file == "memory.memsw.limit_in_bytes")
     e.detail = in_use(number_in(group + "/memory.memsw.usage_in_bytes"));
   // kernel/sched/core.c, tg_cfs_schedulable_down(): on v1 a quota is no larger than the one above it.
-  if (e.err == EINVAL && limit.file == "cpu.cfs_quota_us")
+  if (e.err == EINVAL && limit.file == "cpu.cfs_quota_us" && has_quota(group.substr(0, group.rfind('/'))))
     e.detail = "a group above it, such as its slice's, has less, and on cgroup v1 none below may have more";
   std::string of = limit.group.empty() ? "Resources." : limit.group.substr(limit.group.rfind('/') + 1) + ": ";
   e.detail = of + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
