@@ -58,8 +58,10 @@ void follow_parent(const GroupLimit& limit, const std::string& group) {
              read_file(AT_FDCWD, parent + "/" + limit.file + ".effective", kStep), kStep);
 }
 
-bool has_quota(const std::string& group) {
-  return read_file(AT_FDCWD, group + "/cpu.cfs_quota_us", kStep)[0] != '-';
+bool has_quota_above(const GroupLimit& limit, std::string group) {
+  for (group.resize(group.rfind('/')); group.size() > limit.v1.size(); group.resize(group.rfind('/')))
+    if (read_file(AT_FDCWD, group + "/" + limit.file, kStep)[0] != '-') return true;
+  return false;
 }
 
 void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
@@ -68,7 +70,7 @@ void explain(SysError& e, const GroupLimit& limit, const std::string& group) {
   if (e.err == EBUSY && limit.file == "memory.memsw.limit_in_bytes")
     e.detail = in_use(number_in(group + "/memory.memsw.usage_in_bytes"));
   // kernel/sched/core.c, tg_cfs_schedulable_down(): on v1 a quota is no larger than the one above it.
-  if (e.err == EINVAL && limit.file == "cpu.cfs_quota_us" && has_quota(group.substr(0, group.rfind('/'))))
+  if (e.err == EINVAL && limit.file == "cpu.cfs_quota_us" && has_quota_above(limit, group))
     e.detail = "a group above it, such as its slice's, has less, and on cgroup v1 none below may have more";
   std::string of = limit.group.empty() ? "Resources." : limit.group.substr(limit.group.rfind('/') + 1) + ": ";
   e.detail = of + limit.key + "=" + (e.detail.empty() ? "" : ": " + e.detail);
