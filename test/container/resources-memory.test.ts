@@ -13,9 +13,6 @@ import { SLOWNESS, useRoot } from '../support/temp-root.js';
 const root = useRoot();
 const MIB = 1024 * 1024;
 const v1 = / - cgroup /.test(readFileSync('/proc/self/mountinfo', 'utf8'));
-const needsLong: Reason = process.env['TSCT_TEST_LONG']
-  ? undefined
-  : 'makes the whole host short of memory: npm run test:long';
 const needsV1: Reason = v1 ? undefined : 'needs control groups of version 1';
 const needsV2: Reason = v1 ? 'needs control groups of version 2' : undefined;
 const it = testNeeding(noRoot());
@@ -95,9 +92,10 @@ describe('memory runs short', () => {
   itOnV1('MemoryMin is refused where there is none, when it is set', () => refusedOnV1('MemoryMin'));
   itOnV1('MemoryLow is refused where there is none, when it is set', () => refusedOnV1('MemoryLow'));
 
-  testNeeding(noRoot(), needsV1, needsLong)(
+  itOnV1(
     'MemorySoftLimit: it is taken first from who is above it',
     async () => {
+      // It counts only where the whole host runs short of memory.
       await start('marked', 'Resources.MemorySoftLimit=16M');
       await start('plain');
       const first = await left();
