@@ -4,9 +4,9 @@ import { parsePath } from './values.js';
 /** As much as was said, a part of what the host has, or no limit. */
 export type Amount = { readonly count: number } | { readonly fraction: number } | 'infinity';
 
-function parseFraction(text: string): number {
+function parseFraction(text: string, of: string): number {
   const fraction = parsePercent(text);
-  if (fraction <= 0 || fraction > 1) throw badValue(`"${text}" is not a part of the host's: 1% to 100%`);
+  if (fraction <= 0 || fraction > 1) throw badValue(`"${text}" is not a part of ${of}: 1% to 100%`);
   return fraction;
 }
 
@@ -16,7 +16,9 @@ const MEMORY_MIN = 1 << 20;
 /** `512M`, `20%` of the host's, `infinity`, `0`. */
 export function parseMemory(text: string): Amount {
   if (text === 'infinity') return text;
-  return text.endsWith('%') ? { fraction: parseFraction(text) } : { count: parseSizeBytes(text) };
+  return text.endsWith('%')
+    ? { fraction: parseFraction(text, "the host's") }
+    : { count: parseSizeBytes(text) };
 }
 
 /** What is kept for a container is never without end. */
@@ -39,7 +41,7 @@ const TASKS_LIMIT = 4 * 1024 * 1024;
 
 export function parseTasks(text: string): Amount {
   if (text === 'infinity') return text;
-  if (text.endsWith('%')) return { fraction: parseFraction(text) };
+  if (text.endsWith('%')) return { fraction: parseFraction(text, "the host's") };
   if (!/^\d{1,7}$/.test(text) || Number(text) < 1 || Number(text) > TASKS_LIMIT)
     throw badValue(`"${text}" is not a number of tasks from 1 to ${TASKS_LIMIT}, a percentage or infinity`);
   return { count: Number(text) };
@@ -94,14 +96,14 @@ export function parseOomPolicy(text: string): OomPolicy {
     throw badValue(`"${text}" is none of kill, kill-all, freeze, restart, raise:25% and raise:25%:4G`);
   return {
     is: 'raise',
-    step: parseFraction(step),
+    step: parseFraction(step, 'MemoryMax='),
     ...(most === undefined ? {} : { most: parseMemoryLimit(most) }),
   };
 }
 
 /** Of MemoryMax=: how far a container may go beyond it before the kernel kills. */
 export function parseHeadroom(text: string): number {
-  return parseFraction(text);
+  return parseFraction(text, 'MemoryMax=');
 }
 
 /** A limit for the disk that a path is on. */

@@ -16,6 +16,7 @@ import { Networks } from '../state/network.js';
 import type { Root } from '../state/root.js';
 import { type LimitedBy, sizeLimitedBy } from '../storage/size-limit.js';
 import { allotInterfaces } from './allot-interfaces.js';
+import { checkHook } from './check-limits.js';
 import type { Context } from './context.js';
 import { chainsToOpen } from './forward-drops.js';
 import { readJoinedResolvConf } from './joined-network.js';
@@ -43,6 +44,7 @@ export async function compile(
     readCurrent(ctx.layout.currentFile(name)),
   ]);
   const definition = parseDefinition(config);
+  if (writesTo === 'config') checkHook(definition);
   const identity =
     writesTo === 'kept'
       ? before

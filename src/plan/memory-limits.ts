@@ -10,7 +10,7 @@ import {
   unlessSet,
 } from './limit-row.js';
 import { asMax, asMinusOne, countOf } from './limit-values.js';
-import { headroomAlone, heldBelow, policyAlone } from './oom.js';
+import { headroomAlone, heldBelow, needsMax } from './oom.js';
 
 type MemoryKey = 'memoryMin' | 'memoryLow' | 'memoryHigh' | 'memoryMax' | 'memorySoftLimit';
 
@@ -72,8 +72,14 @@ export const MEMORY_ROWS: readonly LimitRow[] = [
   {
     key: 'OOMPolicy',
     controller: 'memory',
-    v2: policyAlone,
-    v1: policyAlone,
+    v2: needsMax('oomPolicy'),
+    v1: needsMax('oomPolicy'),
+  },
+  {
+    key: 'OOMHook',
+    controller: 'memory',
+    v2: needsMax('oomHook'),
+    v1: needsMax('oomHook'),
   },
   {
     key: 'OOMHeadroom',

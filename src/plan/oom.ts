@@ -34,11 +34,12 @@ export function buildOom(
 }
 
 /** A policy, or a hook, needs a limit. */
-export function policyAlone({ oomPolicy, oomHook, memoryMax }: Resources): Files | undefined {
-  return (oomPolicy === undefined && oomHook === undefined) || (memoryMax ?? 'infinity') !== 'infinity'
-    ? undefined
-    : { refused: 'it does nothing without MemoryMax=' };
-}
+export const needsMax =
+  (field: 'oomPolicy' | 'oomHook') =>
+  (resources: Resources): Files | undefined =>
+    resources[field] === undefined || (resources.memoryMax ?? 'infinity') !== 'infinity'
+      ? undefined
+      : { refused: 'it does nothing without MemoryMax=' };
 
 export function headroomAlone({ oomPolicy, oomHeadroom }: Resources): Files | undefined {
   return oomHeadroom === undefined || isHeld(oomPolicy)

@@ -222,8 +222,30 @@ it('what does nothing is refused', async () => {
   for (const setting of ['OOMPolicy=freeze', 'OOMHook=/bin/true', 'OOMHeadroom=20%']) {
     const { exitCode, stderr } = await root.run(['config', 'set', 'plain', `Resources.${setting}`]);
     expect(exitCode, stderr).toBe(5);
-    expect(stderr).toMatch(/does nothing without|nothing goes beyond/);
+    const key = setting.replace(/=.*/, '');
+    expect(stderr).toMatch(RegExp(`config:\\d+: ${key}=: .*(does nothing without|nothing goes beyond)`));
   }
   const bad = await root.run(['config', 'set', 'plain', 'Resources.OOMPolicy=raise']);
   expect(bad.exitCode, bad.stderr).toBe(2);
+});
+
+it('a hook that nobody could run is refused when it is set, and at the start if it went since', async () => {
+  const hook = join(dir, 'no-hook-yet');
+  await root.ok(['create', 'plain', '--template', 'busybox', '--set', 'Network.Private=yes']);
+  const set = () =>
+    root.run(['config', 'set', 'plain', 'Resources.MemoryMax=50M', `Resources.OOMHook=${hook}`]);
+  expect(await set()).toMatchObject({
+    exitCode: 5,
+    stderr: expect.stringMatching(/OOMHook=: .* is not there/),
+  });
+  await writeFile(hook, '#!/bin/sh\n', { mode: 0o644 });
+  expect(await set()).toMatchObject({ exitCode: 5, stderr: expect.stringMatching(/is not executable/) });
+  await chmod(hook, 0o755);
+  expect(await set()).toMatchObject({ exitCode: 0 });
+  await rm(hook);
+  const start = await root.run(['start', 'plain']);
+  expect(start).toMatchObject({
+    exitCode: 5,
+    stderr: expect.stringMatching(/config:\d+: OOMHook=: .* is not there/),
+  });
 });
