@@ -37,6 +37,8 @@ export interface ContainerInfo {
   readonly tasks: Accounts['tasks'] | null;
   readonly io: Accounts['io'] | null;
   readonly pressure: Accounts['pressure'] | null;
+  /** Controllers of cgroup v1 whose groups its PID 1 was moved out of by somebody on the host: their limits hold no more. */
+  readonly lostControllers: readonly string[];
   /** That it runs in, and shares limits with others in. */
   readonly slice: string | null;
   /** Settings that were changed since the start and count from the next one, `Section.Key`. */
@@ -73,7 +75,8 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
   ]);
   const status = observed.status;
   const interfaces = await interfaceInfos(ctx, name, identity, status);
-  const accounts = status ? readAccounts(groupsOf(status.cgroup, status.pid)) : undefined;
+  const groups = status && groupsOf(status.cgroup, status.pid);
+  const accounts = groups && readAccounts(groups);
   return {
     name,
     state: observed.state,
@@ -89,6 +92,7 @@ export async function info(ctx: Context, name: string): Promise<ContainerInfo> {
     tasks: accounts?.tasks ?? null,
     io: accounts?.io ?? null,
     pressure: accounts?.pressure ?? null,
+    lostControllers: groups?.lost ?? [],
     slice: status ? sliceOf(status.cgroup) : null,
     pending: status ? await pendingKeys(ctx, name) : [],
     uuid: identity.uuid,

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isErrno } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 
@@ -12,6 +12,8 @@ export interface Groups {
   readonly unified: HostPath;
   /** Of v1, by controller; empty on a host that has v2 only. */
   readonly v1: ReadonlyMap<string, HostPath>;
+  /** Controllers whose group of the container PID 1 is not in, since somebody on the host moved it: no limit holds it. */
+  readonly lost: readonly string[];
 }
 
 /** The file that names the v1 groups that a process is in. */
@@ -22,13 +24,16 @@ export function groupsFile(pid: number): HostPath {
 /** @param payload absolute. @param pid of its PID 1. */
 export function groupsOf(payload: HostPath, pid: number, read: ReadText = readText): Groups {
   const v1 = new Map<string, HostPath>();
+  const lost: string[] = [];
+  const key = basename(dirname(payload));
   for (const line of (read(groupsFile(pid)) ?? '').split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]+):(.*)$/.exec(line) ?? [];
+    const [, controllers, path = ''] = /^\d+:([^:]+):(.*)$/.exec(line) ?? [];
     for (const controller of controllers?.split(',') ?? []) {
-      v1.set(controller, `/sys/fs/cgroup/${controller}${path}`);
+      if (!path.split('/').includes(key)) lost.push(controller);
+      else v1.set(controller, `/sys/fs/cgroup/${controller}${path}`);
     }
   }
-  return { unified: payload, v1 };
+  return { unified: payload, v1, lost: lost.filter((name) => !name.startsWith('name=')) };
 }
 
 /** The group may be going while it is read. */

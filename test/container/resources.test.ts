@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { type LoopFilesystem, loopFilesystem } from '../support/loopfs.js';
 import { noRoot, type Reason, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
@@ -301,3 +303,37 @@ it('limits come back with a reboot from inside', async () => {
   ]);
   expect(said.stderr).toMatch(/fork|Resource temporarily unavailable/);
 });
+
+const needsV1: Reason = v1 ? undefined : 'needs control groups of version 1';
+testNeeding(noRoot(), needsV1)(
+  'one that somebody moved out of its groups: not the host’s usage is shown as its own',
+  async () => {
+    await start('moved', 'Resources.MemoryMax=60M', 'Resources.TasksMax=50');
+    const groups = ['memory', 'pids'].map((name) => `/sys/fs/cgroup/${name}`);
+    const seen = async () => (await root.ok(['info', 'moved', '--json'])).json<ContainerInfo>();
+    const { pid, supervisorPid } = await seen();
+    for (const top of groups) {
+      const own = `${top}${new RegExp(`^\\d+:${basename(top)}:(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1]}`;
+      expect(own).toMatch(/\/tsct\//);
+      for (const one of readFileSync(`${own}/cgroup.procs`, 'utf8').split('\n').filter(Boolean))
+        writeFileSync(`${top}/cgroup.procs`, one);
+      await rmdir(own);
+    }
+    const lost = await seen();
+    expect(lost.supervisorPid).toBe(supervisorPid);
+    expect(lost.lostControllers.toSorted()).toEqual(['memory', 'pids']);
+    expect(lost).toMatchObject({ memory: { usage: null, limit: null }, tasks: { usage: null } });
+    expect((await root.ok(['info', 'moved'])).stdout).toMatch(
+      /^Not limited: .*tsct restart moved mends it$/m,
+    );
+    const refused = await root.run(['config', 'set', 'moved', 'Resources.MemoryMax=70M']);
+    expect(refused.exitCode, refused.stderr).toBe(5);
+    expect(refused.stderr).toMatch(/MemoryMax=: .*no such file.*\n.*\n.*tsct restart moved/);
+    await root.ok(['restart', 'moved']);
+    expect(await seen()).toMatchObject({
+      lostControllers: [],
+      memory: { limit: 60 * MIB },
+      tasks: { limit: 50 },
+    });
+  },
+);

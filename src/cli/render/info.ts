@@ -17,6 +17,7 @@ export function renderInfo(about: ContainerInfo, paintState: (state: string) => 
     ['Out of memory', renderOom(about.oom)],
     ['CPU time', renderCpu(about.cpu)],
     ['Tasks', ofLimit(about.tasks, String)],
+    ['Not limited', renderLost(about)],
     ['Slice', about.slice],
     ['Addresses', about.addresses.join(' ') || null],
     ['Ids', `0-${idmap.count - 1} inside are ${idmap.base}-${idmap.base + idmap.count - 1} on the host`],
@@ -54,6 +55,11 @@ function renderOom(oom: ContainerInfo['oom']): string | null {
   if (!oom || oom.count === 0) return null;
   const times = oom.count === 1 ? 'once' : `${oom.count} times`;
   return oom.held ? 'held at its limit until Resources.MemoryMax is raised' : times;
+}
+
+function renderLost({ name, lostControllers }: ContainerInfo): string | null {
+  if (lostControllers.length === 0) return null;
+  return `${lostControllers.join(' ')}: somebody moved it out of its control groups; tsct restart ${name} mends it`;
 }
 
 function renderStorage(storage: ContainerInfo['storage']): string | null {
