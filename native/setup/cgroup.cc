@@ -88,6 +88,12 @@ void enable_controllers(const std::string& group) {
   }
 }
 
+// systemd hands on the controllers that it knows, and this it does not (257): it leaves it where it is.
+void hand_down_hugetlb(const std::string& mount, const std::string& base) {
+  for (size_t at = mount.size(); at != std::string::npos; at = base.find('/', at + 1))
+    write_file(AT_FDCWD, base.substr(0, at) + "/cgroup.subtree_control", "+hugetlb", "enable controllers");
+}
+
 // Name of the first child, "" when there is none.
 std::string first_child(int group) {
   int fd = ::openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -218,11 +224,14 @@ void Cgroups::enable(const std::vector<GroupLimit>& limits) const {
   const CgroupPlan& c = plan_.cgroup;
   bool limits_v2 =
       std::any_of(limits.begin(), limits.end(), [](const GroupLimit& l) { return l.v1.empty(); });
+  auto is_huge = [](const GroupLimit& l) { return l.file.starts_with("hugetlb."); };
   if (c.driver == Driver::kV2 || (c.driver == Driver::kHybrid && limits_v2)) {
     enable_controllers(c.unified_mount);
     for (size_t at = c.path.find('/', 1); at != std::string::npos; at = c.path.find('/', at + 1))
       enable_controllers(c.unified_mount + c.path.substr(0, at));
   }
+  if (c.driver == Driver::kSystemd && std::any_of(limits.begin(), limits.end(), is_huge))
+    hand_down_hugetlb(c.unified_mount, base_);
   enable_controllers(base_);
 }
 
