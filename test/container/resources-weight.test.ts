@@ -8,7 +8,7 @@ import { groupFiles } from '../support/group-files.js';
 import { noProgram, noRoot, testNeeding } from '../support/requires.js';
 import { SLOWNESS, useRoot } from '../support/temp-root.js';
 
-// Shares of a disk by weights. The same tests on hosts of control groups v1 and v2; what shares is BFQ, on a disk of our own.
+// Shares of a disk by weights. The same tests on hosts of control groups v1 and v2; what shares is BFQ or iocost, on a disk of our own.
 const it = testNeeding(noRoot());
 const root = useRoot('ext4');
 let disk: string;
@@ -111,6 +111,32 @@ describe('a disk that goes by weights', () => {
       await root.run(['config', 'unset', 'box', 'Resources.IOWeight', 'Resources.IODeviceWeight']);
     }
   });
+});
+
+const QOS = '/sys/fs/cgroup/io.cost.qos';
+const noIocost = existsSync(QOS) ? undefined : 'needs control groups of version 2 and a kernel with iocost';
+
+testNeeding(noRoot(), noIocost)('a disk that goes by iocost: weights for all disks and for one', async () => {
+  schedule('none');
+  for (const name of ['light', 'heavy']) await start(name);
+  const number = readFileSync(`/sys/block/${basename(disk)}/dev`, 'utf8').trim();
+  // As slow a disk as every machine has: who waits waits for it, and not for a CPU.
+  const slow = ['r', 'w'].map((way) => `${way}bps=4000000 ${way}seqiops=500 ${way}randiops=500`).join(' ');
+  writeFileSync('/sys/fs/cgroup/io.cost.model', `${number} ctrl=user model=linear ${slow}`);
+  writeFileSync(QOS, `${number} enable=1 ctrl=user rpct=0 wpct=0 min=100 max=100`);
+  try {
+    await root.ok(['config', 'set', 'light', 'Resources.IOWeight=100']);
+    await root.ok(['config', 'set', 'heavy', 'Resources.IOWeight=2000']);
+    expect(await ratio()).toBeGreaterThan(4);
+    await root.ok(['config', 'unset', 'heavy', 'Resources.IOWeight']);
+    expect(await ratio()).toBeLessThan(1.6);
+    await root.ok(['config', 'set', 'light', `Resources.IODeviceWeight=${disk} 800`]);
+    expect(await ratio()).toBeLessThan(0.5);
+    await root.ok(['config', 'unset', 'light', 'Resources.IODeviceWeight']);
+    expect(await ratio()).toBeGreaterThan(0.6);
+  } finally {
+    writeFileSync(QOS, `${number} enable=0`);
+  }
 });
 
 const noMapper =
