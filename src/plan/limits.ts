@@ -111,7 +111,7 @@ function refused(definition: ContainerDefinition, key: string, why: string): Tsc
   const place = definition.origins.get(`Resources.${key}`)?.[0];
   return new TsctError('TSCT_LIMIT_REFUSED', `${place?.file}:${place?.line}: ${key}=: ${why}`, {
     exitCode: ExitCode.HostLacks,
-    hint: `take it out: tsct config unset NAME Resources.${key}`,
+    hint: `leave it out; where the config has it: tsct config unset NAME Resources.${key}`,
   });
 }
 
