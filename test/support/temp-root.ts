@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { StateLayout } from '../../src/base/paths.js';
+import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { leftOver, type Traces, tracesOf } from './leftovers.js';
 import { type LoopFilesystem, loopFilesystem } from './loopfs.js';
 import { type TsctOptions, type TsctResult, tsct, tsctOk } from './tsct.js';
@@ -40,6 +41,21 @@ export class TestRoot {
   /** Exit code 0, or the test fails with what was printed. */
   ok(args: readonly string[], options: Omit<TsctOptions, 'root'> = {}): Promise<TsctResult> {
     return tsctOk(args, { ...options, root: this.path });
+  }
+
+  /** A stopped container of busybox. @param settings of its config, `Section.Key=VALUE`. */
+  create(name: string, ...settings: readonly string[]): Promise<TsctResult> {
+    return this.ok(['create', name, '--template', 'busybox', ...settings.flatMap((one) => ['--set', one])]);
+  }
+
+  /** The same, running, and on no network. */
+  async start(name: string, ...settings: readonly string[]): Promise<void> {
+    await this.create(name, 'Network.Private=yes', ...settings);
+    await this.ok(['start', name]);
+  }
+
+  async info(name: string): Promise<ContainerInfo> {
+    return (await this.ok(['info', name, '--json'])).json<ContainerInfo>();
   }
 
   /** Runs a shell line inside; its stdout without the last newline. */
