@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -39,12 +38,8 @@ async function unplug(): Promise<void> {
   await loops(`ioctl($c, 0x4C81, ${FIRST});`);
 }
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
-const create = (name: string, ...settings: string[]) =>
-  root.ok([
-    ...['create', name, '--template', 'busybox', '--start', '--set', 'Network.Private=yes'],
-    ...settings.flatMap((one) => ['--set', `Resources.Device=${one}`]),
-  ]);
+const start = (name: string, ...devices: string[]) =>
+  root.start(name, ...devices.map((one) => `Resources.Device=${one}`));
 const has = async (name: string, path: string) =>
   (await root.sh(name, `[ -b ${path} ] && echo there; true`)) === 'there';
 const read = (name: string, path: string) => root.sh(name, `head -c 5 ${path} 2>&1; true`);
@@ -68,9 +63,9 @@ function listening(supervisorPid: number | null): readonly number[] {
 
 describe('Device= with optional', () => {
   it('is given when it comes, taken when it goes, as often as it does', async () => {
-    await create('box', `${LATE}:/dev/disks/late:r,uid=7,gid=8,mode=640,optional`);
+    await start('box', `${LATE}:/dev/disks/late:r,uid=7,gid=8,mode=640,optional`);
     expect(await has('box', '/dev/disks/late')).toBe(false);
-    const { pid, supervisorPid } = await info('box');
+    const { pid, supervisorPid } = await root.info('box');
     for (const word of ['first', 'final']) {
       await plug(word);
       await until(`${word} is given`, () => has('box', '/dev/disks/late'));
@@ -87,19 +82,19 @@ describe('Device= with optional', () => {
     }
     const rollup = readFileSync(`/proc/${supervisorPid}/smaps_rollup`, 'utf8');
     expect(Number(/Private_Dirty:\s+(\d+) kB/.exec(rollup)?.[1])).toBeLessThanOrEqual(100);
-    expect(await info('box')).toMatchObject({ pid, supervisorPid });
+    expect(await root.info('box')).toMatchObject({ pid, supervisorPid });
   });
 
   it('is given after a reboot from inside, and by a change of what runs', async () => {
-    await create('box');
-    const { supervisorPid } = await info('box');
+    await start('box');
+    const { supervisorPid } = await root.info('box');
     expect(listening(supervisorPid)).toEqual([]);
     await root.ok(['config', 'set', 'box', `Resources.Device=${LATE}:/dev/late:optional`]);
     expect(listening(supervisorPid)).toHaveLength(1);
     await plug('first');
     await until('it is given', () => has('box', '/dev/late'));
     await root.run(['exec', 'box', '-T', '--', 'reboot']);
-    await until('it is up again', async () => (await info('box')).boots === 2);
+    await until('it is up again', async () => (await root.info('box')).boots === 2);
     expect(await read('box', '/dev/late')).toBe('first');
     await unplug();
     await until('it is taken', async () => !(await has('box', '/dev/late')));
@@ -123,7 +118,7 @@ describe('Device= with optional', () => {
       await unplug();
     }
     await root.ok(['start', 'box']);
-    const supervisorPid = Number((await info('box')).supervisorPid);
+    const supervisorPid = Number((await root.info('box')).supervisorPid);
     process.kill(supervisorPid, 'SIGSTOP');
     try {
       // Words of something without a node, so that nothing but the loss itself says that there is to be looked.

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -31,12 +30,6 @@ afterAll(async () => {
 });
 
 const disk = (index: number) => disks[index] ?? { path: '', major: '', minor: '' };
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
-
-async function create(name: string, ...settings: string[]): Promise<void> {
-  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words, '--start']);
-}
 
 const NOT_PERMITTED = 'Operation not permitted';
 /** What a guest reads and whether it can write, of some paths: `first,wrote`. */
@@ -49,7 +42,7 @@ const tried = async (name: string, ...paths: string[]) => {
 
 /** A shell of the host's root under the filter of a container, which has no say in what its user namespace may do. */
 async function underFilter(name: string, script: string): Promise<string> {
-  const groups = readFileSync(`/proc/${(await info(name)).pid}/cgroup`, 'utf8');
+  const groups = readFileSync(`/proc/${(await root.info(name)).pid}/cgroup`, 'utf8');
   const v1 = /^\d+:devices:(.*)$/m.exec(groups)?.[1];
   const v2 = /^0::(.*)$/m.exec(groups)?.[1]?.replace(/\/payload.*/, '/payload/.tsct-exec');
   const group = v1 === undefined ? `/sys/fs/cgroup${v2}` : `/sys/fs/cgroup/devices${v1}`;
@@ -61,7 +54,7 @@ async function underFilter(name: string, script: string): Promise<string> {
 
 describe('Device=', () => {
   it('gives a node and the access that it names, and no other', async () => {
-    await create(
+    await root.start(
       'box',
       `Resources.Device=${disk(0).path}:/dev/disks/first:r`,
       `Resources.Device=${disk(1).path}:/dev/second:w,uid=7,gid=8,mode=640`,
@@ -95,7 +88,7 @@ describe('Device=', () => {
     const made = join(home, 'made');
     const make = (index: number) => `mknod ${made} b ${disk(index).major} ${disk(index).minor} && rm ${made}`;
     expect(await underFilter('box', make(0))).toContain(NOT_PERMITTED);
-    await create('maker', `Resources.Device=${disk(0).path}:/dev/first:m`);
+    await root.start('maker', `Resources.Device=${disk(0).path}:/dev/first:m`);
     expect(await underFilter('maker', make(0))).toBe('');
     expect(await underFilter('maker', make(1))).toContain(NOT_PERMITTED);
     expect(await tried('maker', '/dev/first')).toEqual([`${NOT_PERMITTED},${NOT_PERMITTED}`]);
@@ -122,7 +115,7 @@ describe('Device=', () => {
 
 describe('DevicePolicy= and DeviceAllow=', () => {
   it('strict leaves what is named, closed the usual ones as well, without fuse and tun', async () => {
-    await create(
+    await root.start(
       'strict',
       'Resources.DevicePolicy=strict',
       'Resources.DeviceAllow=/dev/zero r',
@@ -133,10 +126,10 @@ describe('DevicePolicy= and DeviceAllow=', () => {
       `,${NOT_PERMITTED}`,
       ...Array(2).fill(`${NOT_PERMITTED},${NOT_PERMITTED}`),
     ]);
-    await create('closed', 'Resources.DevicePolicy=closed', 'Resources.DeviceAllow=block-lo?p r');
+    await root.start('closed', 'Resources.DevicePolicy=closed', 'Resources.DeviceAllow=block-lo?p r');
     expect(await tried('closed', '/dev/zero', '/dev/null')).toEqual([',wrote', ',wrote']);
     // Root of the host makes nodes of what is allowed by its driver, and of what is not.
-    const dev = `/proc/${(await info('closed')).pid}/root/dev`;
+    const dev = `/proc/${(await root.info('closed')).pid}/root/dev`;
     await execa('mknod', ['-m', '666', `${dev}/disk`, 'b', disk(0).major, disk(0).minor]);
     expect(await tried('closed', '/dev/disk')).toEqual([`first,${NOT_PERMITTED}`]);
     if (!existsSync('/dev/fuse')) return;
@@ -151,7 +144,7 @@ describe('a running container', () => {
   const ls = (name: string) => root.sh(name, 'find /dev -type b | sort | tr "\\n" " "');
 
   it('gets and loses devices at once, whatever is mounted over its /dev, and has them after a reboot', async () => {
-    await create('box', `Resources.Device=${disk(0).path}:/dev/first:r`);
+    await root.start('box', `Resources.Device=${disk(0).path}:/dev/first:r`);
     const before = readFileSync(root.layout.configFile('box'), 'utf8');
     const added = await root.ok([
       'config',
@@ -174,7 +167,7 @@ describe('a running container', () => {
     expect(await root.sh('box', 'umount /dev/own; stat -c "%a %u" /dev/own/second')).toBe('604 0');
     expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
     expect(await ls('box')).toBe('/dev/own/second');
-    expect((await info('box')).pending).toEqual([]);
+    expect((await root.info('box')).pending).toEqual([]);
     // Neither is its place taken, nor is a link out of it followed.
     for (const [path, why] of [
       ['/dev/mine', /make device \/dev\/mine: the container has made something of that name itself/],
@@ -195,12 +188,12 @@ describe('a running container', () => {
     expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
     expect(await root.sh('box', 'cat /dev/mine; find / -xdev -name x -type b')).toBe('mine');
     await root.run(['exec', 'box', '-T', '--', 'reboot']);
-    await until('it is up again', async () => (await info('box')).boots === 2);
+    await until('it is up again', async () => (await root.info('box')).boots === 2);
     expect(await tried('box', '/dev/own/second')).toEqual([`final,${NOT_PERMITTED}`]);
     await root.ok(['config', 'unset', 'box', 'Resources.Device', 'Resources.DeviceAllow']);
     expect(await ls('box')).toBe('');
     // The filter went with the node.
-    const dev = `/proc/${(await info('box')).pid}/root/dev`;
+    const dev = `/proc/${(await root.info('box')).pid}/root/dev`;
     await execa('mknod', ['-m', '666', `${dev}/back`, 'b', disk(1).major, disk(1).minor]);
     expect(await tried('box', '/dev/back', '/dev/null')).toEqual([
       `${NOT_PERMITTED},${NOT_PERMITTED}`,
@@ -210,7 +203,7 @@ describe('a running container', () => {
   });
 
   it('has all of a change or nothing, also if it is killed', async () => {
-    await create('box');
+    await root.start('box');
     const settings = [`Resources.Device=${disk(0).path}:/dev/first`, 'Resources.DevicePolicy=closed'];
     for (const point of ['change.kept', 'change.changed', 'change.committed']) {
       const killed = await root.run(['config', 'set', 'box', ...settings], { env: { TSCT_FAULT: point } });

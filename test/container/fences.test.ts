@@ -1,6 +1,5 @@
 import { execa } from 'execa';
 import { beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
 import { linkLocalAddress } from '../../src/network/links.js';
 import { withBridgeCalls } from '../support/bridge-calls.js';
@@ -24,13 +23,12 @@ import { useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const network = async () => (await root.ok(['network', 'info', 'tsct0', '--json'])).json<NetworkInfo>();
 
 let probe = '';
 
 async function station(name: string): Promise<Station> {
-  const [eth0] = (await info(name)).network;
+  const [eth0] = (await root.info(name)).network;
   const [ipv4 = '', ipv6 = ''] = (eth0?.reserved ?? []).map((text) => text.split('/')[0] ?? '');
   return { mac: eth0?.mac ?? '', ipv4, ipv6 };
 }
@@ -44,7 +42,7 @@ async function arrivals(
   to: string,
   frames: Readonly<Record<string, string>>,
 ): Promise<string[]> {
-  const [sender, hearer] = [await station(from), (await info(to)).pid];
+  const [sender, hearer] = [await station(from), (await root.info(to)).pid];
   const hearing = execa('nsenter', ['-t', String(hearer), '-n', probe, 'hear', 'eth0', LAST]);
   await new Promise((resolve) => hearing.stdout.once('data', resolve));
   const nobody = { mac: BROADCAST, ipv4: sender.ipv4 };

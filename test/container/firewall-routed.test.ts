@@ -1,7 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
 import { here, type Inside, inside, ping, same, tcp, together, udp, withServers } from '../support/reach.js';
 import { noLink, noRoot, testNeeding } from '../support/requires.js';
@@ -24,11 +23,9 @@ async function start(name: string, n: number, ...settings: string[]): Promise<Gu
   const lines = ['Kind=routed', `Address=${ipv4}/32`, `Address=${ipv6}/128`, ...settings];
   const set = lines.flatMap((line) => ['--set', `Network.eth0.${line}`]);
   await root.ok(['create', name, '--template', 'busybox', '--start', ...set]);
-  const about = await info(name);
+  const about = await root.info(name);
   return { ipv4, ipv6, link: about.network[0]?.hostName ?? '', net: inside(about.pid) };
 }
-
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 
 /** Takes out what a guard goes by: the rules of a chain of its table. */
 const takeOut = ({ link }: Guest, chain: string) =>
@@ -148,7 +145,7 @@ it('an isolated routed one is alone with the host and what is beyond it', async 
   const lone = await start('lone', 24, 'Isolated=yes');
   const peer = await start('peer', 25);
   await root.ok(['create', 'web', '--template', 'busybox', '--start', '--set', 'Network.eth0.Port=18182:80']);
-  const web = inside((await info('web')).pid);
+  const web = inside((await root.info('web')).pid);
   const apart = () =>
     together({
       'to another routed one': ping(lone.net, peer.ipv4),

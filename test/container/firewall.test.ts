@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
 import { linkLocalAddress } from '../../src/network/links.js';
 import { withBridgeCalls } from '../support/bridge-calls.js';
@@ -12,8 +11,6 @@ import { useRoot } from '../support/temp-root.js';
 
 const it = testNeeding(noRoot());
 const root = useRoot();
-
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 
 /** Creates and starts one with these lines in its [Network eth0]. */
 async function start(name: string, ...settings: string[]): Promise<Guest> {
@@ -32,7 +29,7 @@ interface Guest {
 }
 
 async function guest(name: string): Promise<Guest> {
-  const about = await info(name);
+  const about = await root.info(name);
   const [eth0] = about.network;
   const [ipv4 = '', ipv6 = ''] = (eth0?.reserved ?? []).map((text) => text.split('/')[0] ?? '');
   return { ipv4, ipv6, mac: eth0?.mac ?? '', link: eth0?.hostName ?? '', net: inside(about.pid) };

@@ -12,8 +12,7 @@ const root = useRoot();
 const CPUS = String(availableParallelism());
 
 async function start(name: string, ...settings: string[]): Promise<void> {
-  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words, '--start']);
+  await root.start(name, ...settings);
   await root.ok(['cp', await guestProbe(), `${name}:/probe`]);
 }
 

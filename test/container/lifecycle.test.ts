@@ -1,5 +1,4 @@
 import { describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { ContainerSummary } from '../../src/lifecycle/list.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
@@ -7,7 +6,6 @@ import { until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const create = (name: string, ...more: string[]) =>
   root.ok(['create', name, '--template', 'busybox', ...more]);
 /** A container whose init is this shell line. */
@@ -19,7 +17,7 @@ describe('create', () => {
     await create('one');
     await create('two');
     expect((await root.ok(['list', '-q'])).stdout).toBe('one\ntwo\n');
-    const [one, two] = [await info('one'), await info('two')];
+    const [one, two] = [await root.info('one'), await root.info('two')];
     expect(one).toMatchObject({
       state: 'stopped',
       pid: null,
@@ -35,11 +33,11 @@ describe('create', () => {
 
   it('refuses a name that is taken, stopped or running, and changes nothing', async () => {
     await create('web', '--start');
-    const before = await info('web');
+    const before = await root.info('web');
     const again = await root.run(['create', 'web', '--template', 'busybox']);
     expect(again.exitCode).toBe(4);
     expect(again.stderr).toContain('there is a container web already');
-    expect((await info('web')).pid).toBe(before.pid);
+    expect((await root.info('web')).pid).toBe(before.pid);
   });
 
   it('of two at once one makes it and the other says that it exists', async () => {
@@ -53,7 +51,7 @@ describe('create', () => {
 
   it('gives each its machine-id and host name, also after rename', async () => {
     await create('web', '--start');
-    const { uuid } = await info('web');
+    const { uuid } = await root.info('web');
     expect(await root.sh('web', 'cat /etc/machine-id; hostname; cat /etc/hostname')).toBe(
       `${uuid.replaceAll('-', '')}\nweb\nweb`,
     );
@@ -62,7 +60,7 @@ describe('create', () => {
     await root.ok(['rename', 'web', 'www']);
     await root.ok(['start', 'www']);
     expect(await root.sh('www', 'hostname; cat /etc/hostname')).toBe('www\nwww');
-    expect((await info('www')).uuid).toBe(uuid);
+    expect((await root.info('www')).uuid).toBe(uuid);
   });
 });
 
@@ -70,15 +68,15 @@ describe('start and stop', () => {
   it('starts, says so again, stops, says so again: always 0', async () => {
     await create('web');
     await root.ok(['start', 'web', '--wait']);
-    const running = await info('web');
+    const running = await root.info('web');
     expect(running).toMatchObject({ state: 'running', ready: true, init: 'busybox', boots: 1 });
     expect(running.pid).toBeGreaterThan(1);
     expect(running.memory?.usage).toBeGreaterThan(0);
     expect(running.tasks?.usage).toBeGreaterThan(0);
     expect((await root.ok(['start', 'web'])).stderr).toBe('web is running already\n');
-    expect((await info('web')).pid).toBe(running.pid);
+    expect((await root.info('web')).pid).toBe(running.pid);
     await root.ok(['stop', 'web']);
-    expect(await info('web')).toMatchObject({
+    expect(await root.info('web')).toMatchObject({
       state: 'stopped',
       lastExit: { cause: 'poweroff', requested: true },
     });
@@ -96,7 +94,7 @@ describe('start and stop', () => {
     await root.ok(['start', 'deaf']);
     const { stderr } = await root.ok(['stop', 'deaf', '--timeout', '1']);
     expect(stderr).toBe('deaf did not stop within 1 s and was killed\n');
-    expect((await info('deaf')).lastExit).toMatchObject({ cause: 'killed', requested: true });
+    expect((await root.info('deaf')).lastExit).toMatchObject({ cause: 'killed', requested: true });
   });
 
   it('takes several names, goes on after a failure, ends as the first one', async () => {
@@ -105,7 +103,7 @@ describe('start and stop', () => {
     expect(result.exitCode).toBe(3);
     expect(result.stderr).toContain('there is no container nope');
     expect(result.stderr).toContain('"../x" is not a container name');
-    expect((await info('web')).state).toBe('running');
+    expect((await root.info('web')).state).toBe('running');
   });
 
   const badInits: [string, string[], string[]][] = [
@@ -123,7 +121,7 @@ describe('start and stop', () => {
       const { exitCode, stderr } = await root.run(['start', 'bad', '--wait']);
       expect(exitCode).toBe(1);
       for (const words of says) expect(stderr).toContain(words);
-      expect((await info('bad')).state).toBe('stopped');
+      expect((await root.info('bad')).state).toBe('stopped');
     });
   }
 
@@ -131,19 +129,19 @@ describe('start and stop', () => {
     await create('web', '--start');
     const set = await root.ok(['config', 'set', 'web', 'Exec.Hostname=changed']);
     expect(set.stderr).toContain('from its next start');
-    expect((await info('web')).pending).toEqual(['Exec.Hostname']);
+    expect((await root.info('web')).pending).toEqual(['Exec.Hostname']);
     await root.ok(['restart', 'web']);
-    expect((await info('web')).pending).toEqual([]);
+    expect((await root.info('web')).pending).toEqual([]);
     expect(await root.sh('web', 'hostname')).toBe('changed');
   });
 
   it('reboots under the same supervisor with the same ids', async () => {
     await create('web', '--start');
     await root.ok(['wait', 'web', '--for', 'ready', '--timeout', '30']);
-    const before = await info('web');
+    const before = await root.info('web');
     await root.ok(['restart', 'web', '--reboot']);
-    await until('it has booted twice', async () => (await info('web')).boots === 2);
-    const after = await info('web');
+    await until('it has booted twice', async () => (await root.info('web')).boots === 2);
+    const after = await root.info('web');
     expect(after).toMatchObject({
       supervisorPid: before.supervisorPid,
       idmap: before.idmap,
@@ -159,7 +157,7 @@ describe('freeze and thaw', () => {
     expect((await root.run(['thaw', 'web'])).exitCode).toBe(0);
     await root.ok(['freeze', 'web']);
     await root.ok(['freeze', 'web']);
-    expect((await info('web')).state).toBe('frozen');
+    expect((await root.info('web')).state).toBe('frozen');
     await root.ok(['wait', 'web', '--for', 'frozen', '--timeout', '5']);
     const refused = await root.run(['exec', 'web', '--', 'true']);
     expect(refused.exitCode).toBe(125);
@@ -189,7 +187,7 @@ describe('wait', () => {
     const stopped = root.ok(['wait', 'web', '--timeout', '60']);
     await root.run(['exec', 'web', '--', 'poweroff']);
     await stopped;
-    expect(await info('web')).toMatchObject({
+    expect(await root.info('web')).toMatchObject({
       state: 'stopped',
       lastExit: { cause: 'poweroff', requested: false },
     });
@@ -218,7 +216,7 @@ describe('destroy', () => {
     const refused = await root.run(['destroy', 'web']);
     expect(refused.exitCode).toBe(4);
     expect(refused.stderr).toContain('tsct destroy --force web');
-    expect((await info('web')).state).toBe('running');
+    expect((await root.info('web')).state).toBe('running');
     const both = await Promise.all([root.run(['destroy', '-f', 'web']), root.run(['destroy', '-f', 'web'])]);
     expect(both.map((r) => r.exitCode).sort()).toEqual([0, 3]);
   });

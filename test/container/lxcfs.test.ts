@@ -18,13 +18,8 @@ const hostMemory = () => field('MemTotal', readFileSync('/proc/meminfo', 'utf8')
 const cpus = async (name: string) => Number(await root.sh(name, 'grep -c ^processor /proc/cpuinfo'));
 const FILES = 'cpuinfo loadavg meminfo stat swaps uptime';
 
-async function start(name: string, ...settings: string[]): Promise<void> {
-  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words, '--start']);
-}
-
 it('shows the share that limits leave it, and new limits at once', async () => {
-  await start('box', 'Resources.MemoryMax=128M', 'Resources.CPUQuota=50%');
+  await root.start('box', 'Resources.MemoryMax=128M', 'Resources.CPUQuota=50%');
   expect(await memory('box')).toBe(128 * 1024);
   expect(await cpus('box')).toBe(1);
   expect(await root.sh('box', 'cat /sys/devices/system/cpu/online')).toBe('0');
@@ -44,15 +39,15 @@ it('shows the share that limits leave it, and new limits at once', async () => {
 });
 
 it('cannot be taken off by guest root', async () => {
-  await start('box', 'Resources.MemoryMax=128M');
+  await root.start('box', 'Resources.MemoryMax=128M');
   const script = `for f in ${FILES}; do umount /proc/$f; umount -l /proc/$f; done 2>&1 | grep -vc "Invalid argument"; true`;
   expect(await root.sh('box', script)).toBe('0');
   expect(await memory('box')).toBe(128 * 1024);
 });
 
 it('fails no reader when lxcfs is killed, and shows the share again when it is back', async () => {
-  await start('box', 'Resources.MemoryMax=128M');
-  await start('other', 'Resources.MemoryMax=64M');
+  await root.start('box', 'Resources.MemoryMax=128M');
+  await root.start('other', 'Resources.MemoryMax=64M');
   const loop = `while [ ! -e /tmp/end ]; do for f in ${FILES}; do cat /proc/$f; done >/dev/null 2>>/tmp/errors; echo >>/tmp/rounds; done`;
   await root.sh('box', `(${loop}) >/dev/null 2>&1 & true`);
   for (let kills = 0; kills < 3; kills++) {
@@ -77,17 +72,20 @@ it('fails no reader when lxcfs is killed, and shows the share again when it is b
 });
 
 it('is shown again after its keeper was killed', async () => {
-  await start('box', 'Resources.MemoryMax=128M');
+  await root.start('box', 'Resources.MemoryMax=128M');
   const killed = keeper();
   process.kill(killed, 'SIGKILL');
   await until('another one runs', () => keeper() !== killed && lxcfs() > 0);
   await until('it is seen', async () => (await memory('box')) === 128 * 1024);
-  await start('other', 'Resources.MemoryMax=64M');
+  await root.start('other', 'Resources.MemoryMax=64M');
   expect(await memory('other')).toBe(64 * 1024);
 });
 
 it('is one for all containers, and ends with the last', async () => {
-  await Promise.all([start('box', 'Resources.MemoryMax=128M'), start('other', 'Resources.MemoryMax=64M')]);
+  await Promise.all([
+    root.start('box', 'Resources.MemoryMax=128M'),
+    root.start('other', 'Resources.MemoryMax=64M'),
+  ]);
   const one = lxcfs();
   expect([await memory('box'), await memory('other')]).toEqual([128 * 1024, 64 * 1024]);
   await root.ok(['stop', '--kill', 'box']);

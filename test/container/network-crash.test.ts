@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
 import { RUN_ROOT } from '../../src/base/paths.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -11,7 +10,6 @@ import { until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const create = (name: string, ...more: string[]) =>
   root.ok(['create', name, '--template', 'busybox', ...more]);
 const ip = (words: string) => execa('ip', words.split(' '));
@@ -20,7 +18,7 @@ const runDir = () => join(RUN_ROOT, '.net', bridge());
 const linkIsThere = (name: string) => existsSync(`/sys/class/net/${name}`);
 
 async function hostName(name: string): Promise<string> {
-  return (await info(name)).network[0]?.hostName ?? '';
+  return (await root.info(name)).network[0]?.hostName ?? '';
 }
 
 /** The supervisor of a container and what it has running, tsct-setup, as they are at this moment. */
@@ -143,7 +141,7 @@ describe('what goes away under a running container', () => {
     )?.[1];
     await until('names', async () =>
       (await root.sh('web', `nslookup web.tsct ${server} || true`)).includes(
-        (await info('web')).addresses[0]?.split('/')[0] ?? '-',
+        (await root.info('web')).addresses[0]?.split('/')[0] ?? '-',
       ),
     );
     await root.ok(['destroy', '--force', 'web']);

@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
@@ -14,7 +13,6 @@ const LAN = 'live-lan';
 const GIVEN = 'live-nic';
 const MAC = '02:00:00:00:89:01';
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const eth1 = (...settings: string[]) => settings.map((one) => `Network.eth1.${one}`);
 const ip = (words: string) => execa('ip', words.split(' '));
 const linkIsThere = (name: string) => existsSync(`/sys/class/net/${name}`);
@@ -30,10 +28,10 @@ async function set(...settings: string[]): Promise<void> {
 
 /** It has not been started again. */
 let init: number | null | undefined;
-const stillTheSame = async () => expect((await info('web')).pid).toBe(init);
+const stillTheSame = async () => expect((await root.info('web')).pid).toBe(init);
 /** Of eth1, and how it looks inside. */
 async function seen() {
-  const link = (await info('web')).network.find(({ name }) => name === 'eth1');
+  const link = (await root.info('web')).network.find(({ name }) => name === 'eth1');
   return { link, inside: await root.sh('web', 'ip addr show eth1; ip route') };
 }
 
@@ -53,7 +51,7 @@ afterAll(async () => {
 
 it('a running container gets each kind of interface, has it changed, and gives it back', async () => {
   await root.ok(['create', 'web', '--template', 'busybox', '--start']);
-  init = (await info('web')).pid;
+  init = (await root.info('web')).pid;
   await root.ok(['config', 'unset', 'web', 'Network eth0']); // its way out would be by that
 
   await set(...eth1('Kind=macvlan', `Link=${LAN}`, 'Address=198.51.101.10/24'));

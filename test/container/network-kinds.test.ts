@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
 import { noLink, noLinkKind, noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
@@ -9,7 +8,6 @@ import { until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const create = (name: string, settings: readonly string[], ...more: string[]) =>
   root.ok(['create', name, '--template', 'busybox', ...settings.flatMap((one) => ['--set', one]), ...more]);
 const eth0 = (...settings: string[]) => settings.map((one) => `Network.eth0.${one}`);
@@ -40,7 +38,7 @@ describe('macvlan', () => {
     await create('mv', [...settings, ...eth0('MTUBytes=1400', 'TransmitQueueLength=77')], '--start');
     await reaches('mv', '198.51.100.2');
     await reaches('mv', '2001:db8:78::2');
-    const about = await info('mv');
+    const about = await root.info('mv');
     expect(about.addresses).toEqual(['198.51.100.10/24', '2001:db8:78::10/64']);
     expect(about.network).toMatchObject([
       { name: 'eth0', kind: 'macvlan', hostName: null, link: LAN, network: null, bridge: null },
@@ -59,9 +57,9 @@ describe('macvlan', () => {
     await root.ok(['wait', 'mv', '--for', 'address', '--timeout', '5']);
     expect((await root.ok(['list'])).stdout).toContain('198.51.100.10/24');
     await root.ok(['restart', 'mv']);
-    expect((await info('mv')).network[0]?.mac).toBe(mac);
+    expect((await root.info('mv')).network[0]?.mac).toBe(mac);
     await root.ok(['clone', 'mv', 'copy']);
-    expect((await info('copy')).network[0]?.mac).not.toBe(mac);
+    expect((await root.info('copy')).network[0]?.mac).not.toBe(mac);
   });
 
   it('reaches its siblings in mode bridge only', async () => {
@@ -83,7 +81,7 @@ describe('macvlan', () => {
     const pass = eth0('Kind=macvlan', `Link=${LAN}`, 'Mode=passthru', 'Address=198.51.100.13/24');
     await create('pass', pass, '--start');
     await reaches('pass', '198.51.100.2');
-    expect((await info('pass')).network[0]?.mac).toBe(macOf(LAN));
+    expect((await root.info('pass')).network[0]?.mac).toBe(macOf(LAN));
     // It is the only one there, at once after the one before, too.
     await root.ok(['restart', 'pass', '--kill']);
     await root.ok(['stop', 'pass', '--kill']);
@@ -149,7 +147,7 @@ describe('routed', () => {
     }
     await lan.run('ip', 'route', 'add', '192.0.2.130', 'via', '198.51.100.1');
     await reaches('ra', '198.51.100.2');
-    const about = await info('ra');
+    const about = await root.info('ra');
     expect(about.addresses).toEqual(['192.0.2.130/32', '2001:db8:79::10/128']);
     expect(about.network).toMatchObject([{ name: 'eth0', kind: 'routed', bridge: null, network: null }]);
     expect(about.network[0]?.addresses).toHaveLength(2);
@@ -172,7 +170,7 @@ describe('routed', () => {
       await create('liar', [...ROUTED, ...limit], '--start');
       await reaches('liar', '169.254.1.1');
       await lan.run('ip', 'route', 'replace', '192.0.2.199', 'via', '198.51.100.1');
-      const hostName = (await info('liar')).network[0]?.hostName ?? '';
+      const hostName = (await root.info('liar')).network[0]?.hostName ?? '';
       await root.sh('liar', 'ip addr add 192.0.2.199/32 dev eth0; ip addr add 2001:db8:79::99/128 dev eth0');
       await ip(`route add 192.0.2.199 dev ${hostName}`);
       await ip(`route add 2001:db8:79::99 dev ${hostName}`);
@@ -189,7 +187,7 @@ describe('routed', () => {
   it('has its tables again by repair, and by its next start', async () => {
     await create('bare', [...ROUTED, ...eth0('Isolated=yes')], '--start');
     const table = async () => {
-      const hostName = (await info('bare')).network[0]?.hostName ?? '';
+      const hostName = (await root.info('bare')).network[0]?.hostName ?? '';
       const list = () => execa('nft', ['list', 'ruleset']).then(({ stdout }) => ours(stdout, hostName));
       return { name: `tsct-${hostName}`, list };
     };
@@ -215,7 +213,7 @@ describe('routed', () => {
 
   it('leaves nothing when its supervisor is killed', async () => {
     await create('gone', ROUTED, '--start');
-    const about = await info('gone');
+    const about = await root.info('gone');
     const hostName = about.network[0]?.hostName ?? '';
     process.kill(about.supervisorPid as number, 'SIGKILL');
     await until('cleaned', async () => {
@@ -258,7 +256,7 @@ describe('physical', () => {
     await root.ok(['start', 'nic']);
     expect(link(GIVEN)).toBe(false);
     await reaches('nic', '198.18.9.1');
-    expect((await info('nic')).network).toMatchObject([
+    expect((await root.info('nic')).network).toMatchObject([
       { name: 'eth0', kind: 'physical', link: GIVEN, mac: MAC, hostName: null, addresses: ['198.18.9.2/24'] },
     ]);
     await create('rival', settings);
@@ -276,7 +274,7 @@ describe('physical', () => {
 
   it('is given back when the supervisor is killed, and when the start fails after it was taken', async () => {
     await root.ok(['start', 'nic']);
-    const { supervisorPid } = await info('nic');
+    const { supervisorPid } = await root.info('nic');
     await root.sh('nic', 'ip link set eth0 down && ip link set eth0 name renamed');
     process.kill(supervisorPid as number, 'SIGKILL');
     await until('given back', async () => {
@@ -316,7 +314,7 @@ describe('ipvlan', () => {
         const settings = eth0('Kind=ipvlan', `Link=${LAN}`, `Mode=${mode}`, 'Address=198.51.100.20/24');
         await create('iv', settings, '--start');
         await reaches('iv', '198.51.100.2');
-        expect((await info('iv')).network).toMatchObject([
+        expect((await root.info('iv')).network).toMatchObject([
           {
             name: 'eth0',
             kind: 'ipvlan',
@@ -357,7 +355,7 @@ describe('vlan', () => {
       await lan.run('ip', 'link', 'set', 'inet.77', 'up');
       await create('vl', settings, '--start');
       await reaches('vl', '198.18.77.1');
-      const [about] = (await info('vl')).network;
+      const [about] = (await root.info('vl')).network;
       expect(about).toMatchObject({ kind: 'vlan', link: LAN, hostName: null, addresses: ['198.18.77.2/24'] });
       expect((await lan.run('ip', 'neigh', 'show', '198.18.77.2')).stdout).toContain(about?.mac);
       // Gone before the next one is made.

@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 
@@ -10,7 +9,6 @@ import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const create = (name: string, ...settings: string[]) =>
   root.ok([
     'create',
@@ -60,7 +58,7 @@ describe('an interface of a running container', () => {
       await create('far', 'Network.eth0.Network=lan');
       const result = await root.ok(['config', 'set', 'web', 'Network.eth1.Network=lan', '--json']);
       expect(result.json<ChangeResult>().keys).toEqual([{ key: 'Network.eth1.Network', state: 'applied' }]);
-      const about = await info('web');
+      const about = await root.info('web');
       expect(about.pending).toEqual([]);
       const eth1 = about.network.find(({ name }) => name === 'eth1');
       expect(eth1?.network).toBe('lan');
@@ -101,7 +99,7 @@ describe('an interface of a running container', () => {
   it('changes address, MAC, MTU and gateway in place, as siblings and a restart see it', async () => {
     await create('web');
     await create('db');
-    const before = (await info('web')).network[0];
+    const before = (await root.info('web')).network[0];
     await root.sh('web', 'ip addr add 198.18.7.7/30 dev eth0'); // the guest's own affair
     const index = await root.sh('web', 'cat /sys/class/net/eth0/ifindex');
     const wish = (before?.addresses[0] ?? '').replace(/\.\d+\//, (last) =>
@@ -113,7 +111,7 @@ describe('an interface of a running container', () => {
       'Network.eth0.MACAddress=02:00:00:00:99:01',
       'Network.eth0.MTUBytes=1400',
     );
-    const after = (await info('web')).network[0];
+    const after = (await root.info('web')).network[0];
     expect(after?.addresses).toContain(wish);
     expect(after?.addresses).toContain('198.18.7.7/30');
     expect(after?.addresses).not.toContain(before?.addresses[0]);
@@ -156,10 +154,10 @@ describe('an interface of a running container', () => {
     const inside = await seenInside('web');
     expect(inside).toContain('mtu 1300');
     await root.run(['exec', 'web', '-T', '--', 'reboot']);
-    await until('rebooted', async () => (await info('web')).boots === 2);
+    await until('rebooted', async () => (await root.info('web')).boots === 2);
     await root.ok(['wait', 'web', '--for', 'ready', '--timeout', '60']);
     expect(await seenInside('web')).toBe(inside);
-    const eth1 = (await info('web')).network.find(({ name }) => name === 'eth1');
+    const eth1 = (await root.info('web')).network.find(({ name }) => name === 'eth1');
     const said = await root.sh('web', 'udhcpc -i eth1 -n -q -f -s /bin/true 2>&1');
     expect(said).toContain(`lease of ${eth1?.reserved[0]?.split('/')[0]} obtained`);
   });
@@ -175,7 +173,7 @@ describe('an interface of a running container', () => {
     ]);
     expect(mixed.stderr).toContain('web: Network.eth0.MTUBytes applied');
     expect(mixed.stderr).toContain('web: Exec.Hostname pending');
-    expect((await info('web')).pending).toEqual(['Exec.Hostname']);
+    expect((await root.info('web')).pending).toEqual(['Exec.Hostname']);
     const back = await root.ok(['config', 'unset', 'web', 'Exec.Hostname', '--json']);
     expect(back.json<ChangeResult>()).toMatchObject({
       pending: false,
@@ -196,7 +194,7 @@ describe('a change that cannot be', () => {
       readdirSync(root.layout.containerDir('web')).sort().join(),
     ];
     const before = await state();
-    const [taken = ''] = (await info('db')).addresses;
+    const [taken = ''] = (await root.info('db')).addresses;
     await root.sh('web', 'ip link add eth1 type veth peer name other');
     const withOwn = await state();
     for (const [settings, code, why] of [
@@ -251,7 +249,7 @@ describe('a change that is killed', () => {
           // Killed, and then the end: by the user, and by a supervisor that dies.
           if (!isTrue) await kill();
           if (point === 'change.changed')
-            process.kill((await info('web')).supervisorPid as number, 'SIGKILL');
+            process.kill((await root.info('web')).supervisorPid as number, 'SIGKILL');
           await root.ok(['stop', '--kill', 'web']);
           await root.ok(['list']);
           expect(linkIsThere(bridgeOf('tsct0')), point).toBe(false);

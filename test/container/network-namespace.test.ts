@@ -2,14 +2,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { useRoot } from '../support/temp-root.js';
 
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const create = (name: string, namespace: string, ...more: string[]) =>
   root.ok(['create', name, '--template', 'busybox', '--set', `Network.Namespace=${namespace}`, ...more]);
 const inside = async (name: string, ...words: string[]) =>
@@ -28,7 +26,7 @@ describe("Namespace=host, the host's network", () => {
     expect(await root.sh('guest', 'cat /etc/resolv.conf')).toBe(
       readFileSync('/etc/resolv.conf', 'utf8').trimEnd(),
     );
-    const links = (await info('guest')).network;
+    const links = (await root.info('guest')).network;
     expect(links.every(({ kind, hostName }) => kind === null && hostName === null)).toBe(true);
   });
 
@@ -72,7 +70,7 @@ describe('a change of a running container', () => {
       'box: Network.Namespace pending: what runs cannot be moved into another network; it counts from its next start',
     );
     expect(await netns()).toBe(before);
-    expect((await info('box')).pending).toEqual(['Network.Namespace']);
+    expect((await root.info('box')).pending).toEqual(['Network.Namespace']);
     // Nor is anything else of its network then changed on its own.
     const also = await root.ok(['config', 'set', 'box', '--json', 'Network.Private=yes']);
     expect(also.json<ChangeResult>().keys).toEqual([
@@ -85,7 +83,7 @@ describe('a change of a running container', () => {
     await root.ok(['restart', 'box']);
     expect(await netns()).not.toBe(before);
     expect(await linksOf('box')).toEqual(['lo']);
-    expect((await info('box')).pending).toEqual([]);
+    expect((await root.info('box')).pending).toEqual([]);
   });
 });
 
@@ -105,8 +103,8 @@ describe('Namespace=container:NAME', () => {
       expect(await root.sh('side', 'readlink /proc/self/ns/net')).toBe(netns);
       expect(await linksOf('side')).toEqual(await linksOf('web'));
       expect(await linksOf('side')).toContain('eth0');
-      const { addresses } = await info('web');
-      expect((await info('side')).addresses).toEqual(addresses);
+      const { addresses } = await root.info('web');
+      expect((await root.info('side')).addresses).toEqual(addresses);
       expect(await root.sh('side', 'cat /etc/resolv.conf')).toBe(
         await root.sh('web', 'cat /etc/resolv.conf'),
       );

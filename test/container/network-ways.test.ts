@@ -1,7 +1,6 @@
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
 import { type Inside, inside, ping, same, tcp, together, withServers } from '../support/reach.js';
 import { noRoot, testNeeding } from '../support/requires.js';
@@ -19,7 +18,6 @@ beforeEach(async () => {
 afterEach(() => lan.dispose());
 
 const settings = (link: string, ...lines: string[]) => lines.map((line) => `Network.${link}.${line}`);
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 
 async function start(...set: string[]): Promise<Inside> {
   await root.ok([
@@ -30,7 +28,7 @@ async function start(...set: string[]): Promise<Inside> {
     '--start',
     ...set.flatMap((one) => ['--set', one]),
   ]);
-  return inside((await info('two')).pid);
+  return inside((await root.info('two')).pid);
 }
 
 async function set(...words: string[]): Promise<void> {
@@ -82,7 +80,7 @@ describe('beside the interface that has the default route', () => {
       const gateway = String(
         (await net('ip', 'route', 'show', 'table', 'all', 'default', 'dev', 'eth1')).stdout,
       );
-      const source = (await info('two')).network[1]?.addresses[0]?.split('/')[0] ?? '';
+      const source = (await root.info('two')).network[1]?.addresses[0]?.split('/')[0] ?? '';
       const via = /via (\S+)/.exec(gateway)?.[1] ?? '';
       expect((await net('ip', 'route', 'get', via, 'from', source)).stdout).not.toContain('via');
       for (const version of ['-4', '-6']) await net('ip', version, 'rule', 'del', 'priority', '32000');
@@ -140,7 +138,7 @@ it('Link= has the host answer for a routed one, for machines that take it for th
   await until('it is found', async () => !Object.values(await asked()).includes(false));
   expect(await ping(net, '198.18.183.2')).toBe(true);
   expect(await proxies()).toContain('198.18.183.50');
-  process.kill((await info('two')).supervisorPid as number, 'SIGKILL');
+  process.kill((await root.info('two')).supervisorPid as number, 'SIGKILL');
   await root.ok(['list']);
   expect(await proxies()).toBe('');
   await set('set', 'two', ...settings('eth0', 'Link=nowhere0'));

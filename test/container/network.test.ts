@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
 import { outsideHost } from '../support/outside-host.js';
 import { noRoot, testNeeding } from '../support/requires.js';
@@ -10,7 +9,6 @@ import { until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const network = async (name = 'tsct0') =>
   (await root.ok(['network', 'info', name, '--json'])).json<NetworkInfo>();
 const create = (name: string, ...more: string[]) =>
@@ -19,7 +17,7 @@ const nft = (script: string) => execa('nft', [script]);
 
 /** Without prefix length. */
 async function addressesOf(name: string): Promise<{ ipv4: string; ipv6: string; mac: string }> {
-  const [eth0] = (await info(name)).network;
+  const [eth0] = (await root.info(name)).network;
   const [ipv4 = '', ipv6 = ''] = (eth0?.reserved ?? []).map((text) => text.split('/')[0] ?? '');
   return { ipv4, ipv6, mac: eth0?.mac ?? '' };
 }
@@ -56,7 +54,7 @@ describe('the default network', () => {
     expect(readFileSync(root.layout.configFile('web'), 'utf8')).toContain('[Network eth0]\nNetwork=tsct0\n');
     await create('alone', '--set', 'Network.Private=yes', '--start');
     expect(await root.sh('alone', 'ls /sys/class/net')).toBe('lo');
-    expect((await info('alone')).addresses).toEqual([]);
+    expect((await root.info('alone')).addresses).toEqual([]);
   });
 
   it('is up with its addresses and routes when init begins', async () => {
@@ -104,7 +102,7 @@ describe('the default network', () => {
 
   it('is told by list, info and wait', async () => {
     const { ipv4, ipv6, mac } = await addressesOf('web');
-    const about = await info('web');
+    const about = await root.info('web');
     expect(about.addresses).toEqual([`${ipv4}/24`, `${ipv6}/64`]);
     expect(about.network).toMatchObject([
       { name: 'eth0', network: 'tsct0', mac, addresses: about.addresses },
@@ -123,11 +121,11 @@ describe('the default network', () => {
     await create('same', '--start');
     const before = await addressesOf('same');
     await root.run(['exec', 'same', '-T', '--', 'reboot']);
-    await until('rebooted', async () => (await info('same')).boots === 2);
+    await until('rebooted', async () => (await root.info('same')).boots === 2);
     await root.ok(['wait', 'same', '--for', 'address', '--timeout', '30']);
-    expect((await info('same')).addresses[0]).toBe(`${before.ipv4}/24`);
+    expect((await root.info('same')).addresses[0]).toBe(`${before.ipv4}/24`);
     await root.ok(['restart', 'same']);
-    expect((await info('same')).addresses[0]).toBe(`${before.ipv4}/24`);
+    expect((await root.info('same')).addresses[0]).toBe(`${before.ipv4}/24`);
     expect(await addressesOf('same')).toEqual(before);
     await root.ok(['destroy', '--force', 'same']);
     await create('same');
@@ -148,7 +146,7 @@ describe('the default network', () => {
     await create('liar', '--start');
     const { ipv4, bridge } = await network();
     const { mac } = await addressesOf('liar');
-    const port = (await info('liar')).network[0]?.hostName;
+    const port = (await root.info('liar')).network[0]?.hostName;
     const free = ipv4.replace(/0\/24$/, '2');
     await root.sh('liar', `ip addr add ${free}/24 dev eth0`);
     const spoof = () => pings('liar', '-I', free, gateway(ipv4));
@@ -289,7 +287,7 @@ describe('bad luck', () => {
 
   it('a supervisor that is killed with the link up leaves nothing after the next command', async () => {
     await create('crash', '--start');
-    const { supervisorPid, network: links } = await info('crash');
+    const { supervisorPid, network: links } = await root.info('crash');
     process.kill(supervisorPid as number, 'SIGKILL');
     await until('cleaned', async () => {
       await root.ok(['list']);
@@ -297,7 +295,7 @@ describe('bad luck', () => {
     });
     expect((await root.ok(['list'])).stdout).toMatch(/crash +stopped/);
     await root.ok(['start', 'crash']);
-    expect((await info('crash')).addresses.length).toBe(2);
+    expect((await root.info('crash')).addresses.length).toBe(2);
   });
 
   it('a network that is full says so, and grows', async () => {
@@ -377,7 +375,7 @@ describe('more than one', () => {
     await create('far', '--set', 'Network.eth0.Network=a-longer-name1', '--start');
     await create('near', '--start');
     await root.ok(['start', 'both']);
-    const about = await info('both');
+    const about = await root.info('both');
     expect(about.network.map(({ name, network: on }) => [name, on])).toEqual([
       ['eth0', 'tsct0'],
       ['eth1', 'a-longer-name1'],
@@ -405,7 +403,7 @@ describe('more than one', () => {
         'MTUBytes=1400',
       ];
       await create('fixed', ...set.flatMap((one) => ['--set', `Network.eth0.${one}`]), '--start');
-      expect((await info('fixed')).addresses).toEqual(['198.18.5.2/24']);
+      expect((await root.info('fixed')).addresses).toEqual(['198.18.5.2/24']);
       expect(await pings('fixed', '198.18.5.1')).toBe(true);
       expect(await root.sh('fixed', 'cat /etc/resolv.conf; ip route; cat /sys/class/net/eth0/mtu')).toMatch(
         /nameserver 198.18.5.1\ndefault via 198.18.5.1 [\s\S]*1400$/,

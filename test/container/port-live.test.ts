@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
 import { RUN_ROOT } from '../../src/base/paths.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { PublishedPort } from '../../src/lifecycle/port.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
@@ -15,7 +14,6 @@ import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const config = (name: string) => readFileSync(root.layout.configFile(name), 'utf8');
 const ports = async (name: string) =>
   (await root.ok(['port', 'list', name, '--json'])).json<PublishedPort[]>();
@@ -111,7 +109,7 @@ describe('port add and remove', () => {
     await root.ok(['port', 'add', 'echo', '19331:7/udp']);
     const program =
       "const s = require('dgram').createSocket('udp6'); s.on('message', (m, f) => s.send(m, f.port, f.address)); s.bind(7, '::', () => console.log('up'))";
-    const target = ['-t', String((await info('echo')).pid), '-n'];
+    const target = ['-t', String((await root.info('echo')).pid), '-n'];
     const running = execa('nsenter', [...target, process.execPath, '-e', program], { reject: false });
     try {
       await once(running.stdout, 'data');
@@ -123,10 +121,10 @@ describe('port add and remove', () => {
       };
       expect(await ask(19330)).toBe('word');
       expect(await ask(19331)).toBe('word');
-      const [before = ''] = (await info('echo')).addresses;
+      const [before = ''] = (await root.info('echo')).addresses;
       const other = before.replace(/\.\d+\//, (last) => (last === '.77/' ? '.78/' : '.77/'));
       await root.ok(['config', 'set', 'echo', `Network.eth0.Address=${other}`]);
-      expect((await info('echo')).addresses[0]).toBe(other);
+      expect((await root.info('echo')).addresses[0]).toBe(other);
       expect(await ask(19330)).toBe('word');
       expect(await ask(19331)).toBe('word');
       client.close();

@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import type { NetworkInfo } from '../../src/lifecycle/network-manage.js';
 import { outsideHost } from '../support/outside-host.js';
 import { here, type Inside, inside } from '../support/reach.js';
@@ -13,7 +12,6 @@ const it = testNeeding(noRoot(), noProgram('wrk'), noProgram('nginx'));
 const root = useRoot();
 
 const PORT = 19500;
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 
 /** Plays what is outside: it is 198.18.95.2, the host .1. */
 const outside = () => outsideHost('load-test', '198.18.95', '2001:db8:95');
@@ -28,7 +26,7 @@ async function withNginx(name: string, work: () => Promise<void>): Promise<void>
     http { access_log off; ${temporary.map((one) => `${one}_temp_path ${dir}/${one};`).join(' ')}
       server { listen 80; listen [::]:80; location / { return 200 "hello"; } } }`;
   writeFileSync(join(dir, 'config'), config);
-  const place = inside((await info(name)).pid);
+  const place = inside((await root.info(name)).pid);
   const server = place('nginx', '-p', dir, '-e', join(dir, 'errors'), '-c', join(dir, 'config'));
   try {
     await until(
@@ -73,7 +71,7 @@ describe('nginx behind a published port, under load of wrk', () => {
     const other = await outside();
     try {
       await withNginx('site', async () => {
-        const sibling = inside((await info('sibling')).pid);
+        const sibling = inside((await root.info('sibling')).pid);
         for (const [what, from, host] of [
           ['host', here, '127.0.0.1'],
           ['host by IPv6', here, '[::1]'],

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
 import { RUN_ROOT } from '../../src/base/paths.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { outsideHost } from '../support/outside-host.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
@@ -14,8 +13,6 @@ import { until, useRoot } from '../support/temp-root.js';
 // Each test leaves nothing on the machine, or useRoot says what.
 const it = testNeeding(noRoot());
 const root = useRoot();
-
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 
 /** A container that publishes these. */
 async function publish(name: string, ...ports: string[]): Promise<void> {
@@ -63,7 +60,7 @@ async function ask(port: number, request: string, host = '127.0.0.1'): Promise<B
 
 /** A program of Node's in the container's network and nowhere else, once it has said `up`; ends with `work`. */
 async function withProgram(name: string, program: string, work: () => Promise<void>): Promise<void> {
-  const target = ['-t', String((await info(name)).pid), '-n'];
+  const target = ['-t', String((await root.info(name)).pid), '-n'];
   const running = execa('nsenter', [...target, process.execPath, '-e', program], { reject: false });
   try {
     await once(running.stdout, 'data');
@@ -120,7 +117,7 @@ describe('a published port', () => {
     expect(status).toMatch(/^CapEff:\t0+$/m);
     expect(status).not.toMatch(/^Uid:\t0\t/m);
     expect(status).toMatch(/^NoNewPrivs:\t1$/m);
-    const dirty = readFileSync(`/proc/${(await info('site')).supervisorPid}/cgroup`, 'utf8');
+    const dirty = readFileSync(`/proc/${(await root.info('site')).supervisorPid}/cgroup`, 'utf8');
     expect(
       readFileSync(`/proc/${holderOf('site')}/cgroup`, 'utf8')
         .split('\n')
@@ -130,7 +127,7 @@ describe('a published port', () => {
     // A reboot from inside: another holder, the same ports.
     const first = holderOf('site');
     await root.run(['exec', 'site', '-T', '--', 'reboot']);
-    await until('rebooted', async () => (await info('site')).boots === 2);
+    await until('rebooted', async () => (await root.info('site')).boots === 2);
     await root.ok(['wait', 'site', '--for', 'address', '--timeout', '30']);
     await until('holder', () => existsSync(lockFile('site')) && holderOf('site') !== first);
     await serve('site', 80);
@@ -278,7 +275,7 @@ describe('bad luck', () => {
     await publish('crash', '19080:80');
     await root.ok(['start', 'crash']);
     const holder = holderOf('crash');
-    process.kill((await info('crash')).supervisorPid as number, 'SIGKILL');
+    process.kill((await root.info('crash')).supervisorPid as number, 'SIGKILL');
     await until('gone', () => isGone(holder) && !isBound(19080));
     await root.ok(['list']);
     await root.ok(['start', 'crash']);

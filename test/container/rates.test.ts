@@ -1,6 +1,5 @@
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { rateLinkName } from '../../src/network/links.js';
 import { outsideHost } from '../support/outside-host.js';
 import { type Inside, inside } from '../support/reach.js';
@@ -10,7 +9,6 @@ import { until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot(), noProgram('iperf3'), noLink('ifb'));
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const settings = (...lines: string[]) => lines.flatMap((line) => ['--set', `Network.eth0.${line}`]);
 
 /** Mbit/s: emulated machines are ten times slower. */
@@ -72,7 +70,7 @@ describe('IngressMax= and EgressMax=', () => {
       '--start',
       ...settings(`IngressMax=${FAST}M`, `EgressMax=${FAST}M`),
     ]);
-    const [slow, fast] = await Promise.all([info('slow'), info('fast')]);
+    const [slow, fast] = await Promise.all([root.info('slow'), root.info('fast')]);
     const inet = await internet();
     try {
       await withServer(inet.run, async () => {
@@ -107,7 +105,7 @@ describe('IngressMax= and EgressMax=', () => {
   it('hold on a routed one, too', async () => {
     const routed = settings('Kind=routed', 'Address=192.0.2.180/32', 'IngressMax=20M', 'EgressMax=50M');
     await root.ok(['create', 'routed', '--template', 'busybox', '--start', ...routed]);
-    const { pid } = await info('routed');
+    const { pid } = await root.info('routed');
     const inet = await internet();
     try {
       await inet.run('ip', 'route', 'add', '192.0.2.180', 'via', '198.18.180.1');
@@ -132,7 +130,7 @@ describe('IngressMax= and EgressMax=', () => {
     await execa('ip', ['link', 'add', 'rate-bridge', 'type', 'bridge']);
     try {
       await root.ok(['start', 'crash']);
-      const about = await info('crash');
+      const about = await root.info('crash');
       const links = async () => (await execa('ip', ['-o', 'link', 'show', 'type', 'ifb'])).stdout;
       const own = `tsctrate-${root.layout.key('crash')}-eth0`;
       expect(await links()).toContain(own);

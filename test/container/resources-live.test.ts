@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/lifecycle/change-config.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { groupFiles } from '../support/group-files.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
@@ -10,17 +9,11 @@ import { SLOWNESS, until, useRoot } from '../support/temp-root.js';
 const it = testNeeding(noRoot());
 const root = useRoot();
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const set = (name: string, ...words: string[]) => root.ok(['config', 'set', name, ...words]);
 const config = (name: string) => readFileSync(root.layout.configFile(name), 'utf8');
 
-async function start(name: string, ...settings: string[]): Promise<void> {
-  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words, '--start']);
-}
-
 /** What limits there are, by file. */
-const limits = async (name: string) => groupFiles((await info(name)).pid as number);
+const limits = async (name: string) => groupFiles((await root.info(name)).pid as number);
 
 /** @returns whether so many processes can be had at once. */
 async function canFork(name: string, count: number): Promise<boolean> {
@@ -43,13 +36,13 @@ const io = (rate: string) =>
 
 describe('a running container', () => {
   it('has what is set at once, and what a new one has where it is unset', async () => {
-    await start('box');
+    await root.start('box');
     const before = await limits('box');
     const all = [...CPUS, ...OTHERS, TASKS, ...io('50')];
     const result = (await root.ok(['config', 'set', 'box', ...all, '--json'])).json<ChangeResult>();
     expect(result.running).toBe(true);
     expect(result.keys).toEqual(all.map((one) => ({ key: one.split('=')[0], state: 'applied' })));
-    expect((await info('box')).pending).toEqual([]);
+    expect((await root.info('box')).pending).toEqual([]);
     expect(await canFork('box', 60)).toBe(false);
     expect(await root.sh('box', 'nproc')).toBe('1');
     expect((await fill('box', 100)).exitCode).toBe(137);
@@ -69,21 +62,21 @@ describe('a running container', () => {
   });
 
   it('keeps it over a reboot from inside, and takes it while it is frozen', async () => {
-    await start('box');
+    await root.start('box');
     await root.ok(['freeze', 'box']);
     await set('box', TASKS);
     await root.ok(['thaw', 'box']);
     await set('box', 'Resources.MemoryMax=64M', '--runtime');
     const before = await limits('box');
     await root.run(['exec', 'box', '-T', '--', 'reboot']);
-    await until('it is up again', async () => (await info('box')).boots === 2);
+    await until('it is up again', async () => (await root.info('box')).boots === 2);
     expect(await limits('box')).toEqual(before);
     expect(await canFork('box', 60)).toBe(false);
     expect((await fill('box', 100)).exitCode).toBe(137);
   });
 
   it('has --runtime until it stops, or until the config is given the same key', async () => {
-    await start('box', TASKS, 'Resources.AllowedCPUs=0');
+    await root.start('box', TASKS, 'Resources.AllowedCPUs=0');
     const before = await limits('box');
     const said = await set('box', 'Resources.TasksMax=500', 'Resources.AllowedCPUs=1', '--runtime');
     expect(said.stderr).toContain('box: Resources.TasksMax applied until it stops');
@@ -91,9 +84,9 @@ describe('a running container', () => {
     expect(await root.sh('box', 'grep Cpus_allowed_list /proc/self/status')).toMatch(/\s1$/);
     expect(await canFork('box', 60)).toBe(true);
     expect((await root.ok(['config', 'get', 'box', 'Resources.TasksMax'])).stdout).toBe('500\n');
-    expect((await info('box')).pending).toEqual([]);
+    expect((await root.info('box')).pending).toEqual([]);
     await set('box', 'Exec.Hostname=other');
-    expect((await info('box')).pending).toEqual(['Exec.Hostname']);
+    expect((await root.info('box')).pending).toEqual(['Exec.Hostname']);
     expect(await canFork('box', 60)).toBe(true);
     await root.ok(['config', 'unset', 'box', 'Resources.AllowedCPUs', '--runtime']);
     expect(await root.sh('box', 'grep Cpus_allowed_list /proc/self/status')).toMatch(/\s0$/);
@@ -120,15 +113,15 @@ describe('a running container', () => {
 
 describe('MemoryMax below what is in use', () => {
   it('has the kernel take back what it can, and says so', async () => {
-    await start('box');
+    await root.start('box');
     await root.sh('box', 'dd if=/dev/zero of=/file bs=1M count=60 2>/dev/null');
     const said = await set('box', 'Resources.MemoryMax=40M');
     expect(said.stderr).toMatch(/MemoryMax applied; the kernel took back \d+(\.\d)? MiB/);
-    expect((await info('box')).memory?.usage).toBeLessThanOrEqual(40 * 1024 * 1024);
+    expect((await root.info('box')).memory?.usage).toBeLessThanOrEqual(40 * 1024 * 1024);
   });
 
   it('is refused with what is in use where it cannot, and nobody is killed', async () => {
-    await start('box', 'Resources.MemoryMax=200M');
+    await root.start('box', 'Resources.MemoryMax=200M');
     expect((await fill('box', 80)).exitCode).toBe(0);
     const [before, text] = [await limits('box'), config('box')];
     const refused = await root.run([
@@ -142,7 +135,7 @@ describe('MemoryMax below what is in use', () => {
     expect(refused.stderr).toMatch(/MemoryMax=: \d{8,9} bytes are in use/);
     expect(await limits('box')).toEqual(before);
     expect(config('box')).toBe(text);
-    const { memory } = await info('box');
+    const { memory } = await root.info('box');
     expect(memory?.oomKills).toBe(0);
     await root.sh('box', 'rm /dev/shm/x');
     await set('box', 'Resources.MemoryMax=40M');
@@ -177,8 +170,8 @@ describe('a change that is killed', () => {
   it(
     'is finished or undone by the next command',
     async () => {
-      await start('box', TASKS, 'Resources.CPUWeight=idle');
-      const pid = (await info('box')).pid as number;
+      await root.start('box', TASKS, 'Resources.CPUWeight=idle');
+      const pid = (await root.info('box')).pid as number;
       const [old, text] = [groupFiles(pid), config('box')];
       const words = ['Resources.TasksMax=60', 'Resources.CPUWeight=300'];
       await set('box', ...words);
@@ -198,7 +191,7 @@ describe('a change that is killed', () => {
         expect(existsSync(root.layout.changeFile('box')), point).toBe(false);
         if (isTrue) await set('box', TASKS, 'Resources.CPUWeight=idle');
       }
-      expect((await info('box')).pending).toEqual([]);
+      expect((await root.info('box')).pending).toEqual([]);
       // Killed, and then the end: of init by itself, and of the run.
       for (const [point, goesOn] of [
         ['committed', true],
@@ -207,7 +200,7 @@ describe('a change that is killed', () => {
         await root.run(['config', 'set', 'box', ...words], { env: { TSCT_FAULT: `change.${point}` } });
         if (goesOn) {
           await root.run(['exec', 'box', '-T', '--', 'reboot']);
-          await until('it is up again', async () => (await info('box')).boots === 2);
+          await until('it is up again', async () => (await root.info('box')).boots === 2);
         } else {
           await root.ok(['restart', '--kill', 'box']);
         }

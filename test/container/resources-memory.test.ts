@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { CapacityReport } from '../../src/lifecycle/capacity.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { totalFiles } from '../../src/state/account-files.js';
 import { groupsOf } from '../../src/state/group-text.js';
 import { shortOfMemory, withSwap } from '../support/memory-pressure.js';
@@ -17,28 +16,22 @@ const needsV1: Reason = v1 ? undefined : 'needs control groups of version 1';
 const needsV2: Reason = v1 ? 'needs control groups of version 2' : undefined;
 const it = testNeeding(noRoot());
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const mebibytesIn = (file: string) => Number(readFileSync(file, 'utf8')) / MIB;
 
 /** The v2 group of a container, above payload and supervisor, below the mount of that tree. */
 async function groupOf(name: string): Promise<string> {
-  const words = readFileSync(`/proc/${(await info(name)).pid}/cgroup`, 'utf8');
+  const words = readFileSync(`/proc/${(await root.info(name)).pid}/cgroup`, 'utf8');
   return /^0::(.*)\/payload/m.exec(words)?.[1] ?? '';
 }
 
 /** What the kernel says of all memory of a container. */
 async function usageFile(name: string): Promise<string> {
   const payload = `/sys/fs/cgroup${await groupOf(name)}/payload`;
-  return totalFiles(groupsOf(payload, (await info(name)).pid as number)).memory;
+  return totalFiles(groupsOf(payload, (await root.info(name)).pid as number)).memory;
 }
 const set = (name: string, ...words: string[]) => root.ok(['config', 'set', name, ...words]);
 const take = (name: string, mebibytes: number) =>
   root.run(['exec', name, '-T', '--', 'dd', 'if=/dev/zero', 'of=/dev/shm/x', 'bs=1M', `count=${mebibytes}`]);
-
-async function start(name: string, ...settings: string[]): Promise<void> {
-  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words, '--start']);
-}
 
 /** What two that have as much page cache have left of it, in MiB, when memory runs short for both. */
 async function left(): Promise<{ marked: number; plain: number }> {
@@ -64,8 +57,8 @@ async function takeFrom(group: string, bytes: number): Promise<void> {
 
 describe('memory runs short', () => {
   async function othersGiveFirst(key: string): Promise<void> {
-    await start('marked', `Resources.${key}=200M`);
-    await start('plain');
+    await root.start('marked', `Resources.${key}=200M`);
+    await root.start('plain');
     const kept = await left();
     expect(kept.marked, JSON.stringify(kept)).toBeGreaterThan(72);
     expect(kept.plain, JSON.stringify(kept)).toBeLessThan(45);
@@ -96,8 +89,8 @@ describe('memory runs short', () => {
     'MemorySoftLimit: it is taken first from who is above it',
     async () => {
       // It counts only where the whole host runs short of memory.
-      await start('marked', 'Resources.MemorySoftLimit=16M');
-      await start('plain');
+      await root.start('marked', 'Resources.MemorySoftLimit=16M');
+      await root.start('plain');
       const first = await left();
       expect(first.marked, JSON.stringify(first)).toBeLessThan(first.plain - 20);
       await root.ok(['config', 'unset', 'marked', 'Resources.MemorySoftLimit']);
@@ -116,13 +109,13 @@ describe('memory runs short', () => {
   });
 
   itOnV2('the group above has what all in it are promised, as they come and go', async () => {
-    await start('one', 'Resources.MemoryMin=8M', 'Resources.MemoryLow=16M');
+    await root.start('one', 'Resources.MemoryMin=8M', 'Resources.MemoryLow=16M');
     const group = await groupOf('one');
     const file = (word: string) => `/sys/fs/cgroup${dirname(group)}/memory.${word}`;
     const above = () => ['min', 'low'].map((word) => mebibytesIn(file(word)));
     const before = above();
     expect(before[0]).toBeGreaterThanOrEqual(8);
-    await start('two', 'Resources.MemoryMin=4M');
+    await root.start('two', 'Resources.MemoryMin=4M');
     const since = () => above().map((value, i) => value - (before[i] ?? 0));
     expect(since()).toEqual([4, 0]);
     await set('two', 'Resources.MemoryMin=6M', 'Resources.MemoryLow=7M', '--runtime');
@@ -131,7 +124,7 @@ describe('memory runs short', () => {
     expect(since()).toEqual([4, 0]);
     await root.ok(['stop', '--kill', 'two']);
     expect(since()).toEqual([0, 0]);
-    const { memory } = await info('one');
+    const { memory } = await root.info('one');
     expect(memory).toMatchObject({ min: 8 * MIB, low: 16 * MIB });
     expect((await root.ok(['info', 'one'])).stdout).toMatch(
       /^Memory: .*, 8\.0 MiB kept, 16\.0 MiB if it can be$/m,
@@ -149,13 +142,13 @@ describe('MemorySwapMax', () => {
 
   testNeeding(noRoot(), had)('MemorySwapMax: so much of it may be swap, and no more', async () => {
     await withSwap(256 * MIB, async () => {
-      await start('box', 'Resources.MemoryMax=32M', 'Resources.MemorySwapMax=0');
+      await root.start('box', 'Resources.MemoryMax=32M', 'Resources.MemorySwapMax=0');
       expect((await take('box', 48)).exitCode).toBe(137);
       await root.sh('box', 'rm -f /dev/shm/x');
       await set('box', 'Resources.MemorySwapMax=64M');
       expect((await take('box', 48)).exitCode).toBe(0);
-      expect((await info('box')).memory).toMatchObject({ limit: 32 * MIB, swapLimit: 64 * MIB });
-      expect((await info('box')).memory?.swap).toBeGreaterThan(8 * MIB);
+      expect((await root.info('box')).memory).toMatchObject({ limit: 32 * MIB, swapLimit: 64 * MIB });
+      expect((await root.info('box')).memory?.swap).toBeGreaterThan(8 * MIB);
       expect((await root.ok(['list', '-c', 'name,swap.max'])).stdout).toMatch(/^box +64\.0 MiB$/m);
       expect((await take('box', 140)).exitCode).toBe(137);
       await root.sh('box', 'rm -f /dev/shm/x');
@@ -167,13 +160,13 @@ describe('MemorySwapMax', () => {
       expect((await take('box', 48)).exitCode).toBe(137);
       await root.sh('box', 'rm -f /dev/shm/x');
       await root.ok(['config', 'unset', 'box', 'Resources.MemoryMax', 'Resources.MemorySwapMax']);
-      expect((await info('box')).memory).toMatchObject({ limit: null, swapLimit: null });
+      expect((await root.info('box')).memory).toMatchObject({ limit: null, swapLimit: null });
       await root.ok(['stop', '--kill', 'box']);
     });
   });
 
   it('OOMPolicy=raise: the swap beside it stays what it was', async () => {
-    await start(
+    await root.start(
       'box',
       'Resources.MemoryMax=24M',
       'Resources.MemorySwapMax=8M',
@@ -183,7 +176,7 @@ describe('MemorySwapMax', () => {
     // is told ENOMEM).
     const hog = 'x=aaaaaaaaaaaaaaaa; for i in $(seq 20); do x=$x$x; done; echo done';
     expect(await root.sh('box', hog)).toBe('done');
-    const { memory } = await info('box');
+    const { memory } = await root.info('box');
     expect(memory?.limit).toBeGreaterThanOrEqual(48 * MIB);
     expect(memory?.swapLimit).toBe(8 * MIB);
   });

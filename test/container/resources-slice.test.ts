@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, expect } from 'vitest';
 import { SLICE_DIR } from '../../src/base/paths.js';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { noProgram, noRoot, type Reason, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -42,12 +41,8 @@ afterEach(async () => {
       .catch(() => {});
 });
 
-async function start(name: string, slice: string): Promise<void> {
-  const words = ['Network.Private=yes', `Resources.Slice=${slice}`].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words, '--start']);
-}
+const start = (name: string, slice: string) => root.start(name, `Resources.Slice=${slice}`);
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
 const take = (name: string, mebibytes: number) =>
   root.run(['exec', name, '-T', '--', 'dd', 'if=/dev/zero', 'of=/dev/shm/x', 'bs=1M', `count=${mebibytes}`]);
 const sleepers = (name: string, count: number) =>
@@ -66,8 +61,8 @@ it('two in one slice run into its limits together, one beside it does not', asyn
   await start('one', inner());
   await start('two', outer());
   await root.ok(['create', 'free', '--template', 'busybox', '--set', 'Network.Private=yes', '--start']);
-  expect((await info('one')).slice).toBe(inner());
-  expect((await info('two')).slice).toBe(outer());
+  expect((await root.info('one')).slice).toBe(inner());
+  expect((await root.info('two')).slice).toBe(outer());
   expect((await root.ok(['info', 'one'])).stdout).toMatch(new RegExp(`^Slice: +${inner()}$`, 'm'));
   expect((await take('one', 60)).exitCode).toBe(0);
   expect((await take('two', 60)).exitCode).toBe(137);
@@ -94,11 +89,11 @@ it('its groups go with a supervisor that was killed, while others are in the sli
   await limit(outer(), 'TasksMax=100');
   await start('stays', outer());
   await start('dies', inner());
-  process.kill((await info('dies')).supervisorPid as number, 'SIGKILL');
-  await until('it is found dead', async () => (await info('dies')).state === 'stopped');
+  process.kill((await root.info('dies')).supervisorPid as number, 'SIGKILL');
+  await until('it is found dead', async () => (await root.info('dies')).state === 'stopped');
   await root.ok(['start', 'dies']);
-  expect((await info('dies')).slice).toBe(inner());
-  expect((await info('stays')).state).toBe('running');
+  expect((await root.info('dies')).slice).toBe(inner());
+  expect((await root.info('stays')).state).toBe('running');
 });
 
 testNeeding(noRoot(), noProgram('lxcfs'))('nproc inside shows the quota that they share', async () => {
@@ -113,8 +108,8 @@ testNeeding(noRoot(), noProgram('lxcfs'))('nproc inside shows the quota that the
 it('a restart from inside comes back into the slice', async () => {
   await start('again', inner());
   await root.run(['exec', 'again', '-T', '--', 'reboot']);
-  await until('it is up again', async () => (await info('again')).boots === 2);
-  expect((await info('again')).slice).toBe(inner());
+  await until('it is up again', async () => (await root.info('again')).boots === 2);
+  expect((await root.info('again')).slice).toBe(inner());
 });
 
 testNeeding(noRoot(), needsOwn)('a file that is wrong stops the start, with its line', async () => {

@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { groupFiles } from '../support/group-files.js';
 import { noProgram, noRoot, testNeeding } from '../support/requires.js';
 import { SLOWNESS, useRoot } from '../support/temp-root.js';
@@ -30,23 +29,12 @@ beforeAll(async () => {
   await execa('losetup', ['--direct-io=on', disk]);
 });
 
-const create = (name: string, ...settings: string[]) =>
-  root.ok([
-    'create',
-    name,
-    '--template',
-    'busybox',
-    ...['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]),
-  ]);
-
 async function start(name: string, ...settings: string[]): Promise<void> {
-  await create(name, ...settings);
-  await root.ok(['start', name]);
+  await root.start(name, ...settings);
   await root.sh(name, 'dd if=/dev/urandom of=/data bs=1M count=64 conv=fsync 2>/dev/null');
 }
 
-const info = async (name: string) => (await root.ok(['info', name, '--json'])).json<ContainerInfo>();
-const filesOf = async (name: string) => groupFiles((await info(name)).pid as number);
+const filesOf = async (name: string) => groupFiles((await root.info(name)).pid as number);
 /** As the kernel counts by task: on v1 a group's account lacks disks that nobody has throttled. Of a shell's children that have ended, too. */
 async function readBytes(name: string): Promise<number> {
   const accounts = await root.sh(name, 'cat /proc/$(cat /reader)/io /proc/$(pidof dd)/io 2>/dev/null || :');
@@ -102,7 +90,7 @@ describe('a disk that goes by weights', () => {
   });
 
   it('a weight that BFQ does not know is refused', async () => {
-    await create('box');
+    await root.create('box', 'Network.Private=yes');
     for (const setting of ['IOWeight=1001', `IODeviceWeight=${disk} 1001`]) {
       const set = await root.run(['config', 'set', 'box', `Resources.${setting}`]);
       const { exitCode, stderr } = set.exitCode === 0 ? await root.run(['start', 'box']) : set;
@@ -151,7 +139,7 @@ testNeeding(noRoot(), noMapper)('a disk that is made of another goes by what tha
   try {
     await execa('dmsetup', ['create', mapped, '--table', `0 16384 linear ${below} 0`]);
     writeFileSync(`/sys/block/${basename(below)}/queue/scheduler`, 'bfq');
-    await create('box', `Resources.IODeviceWeight=/dev/mapper/${mapped} 300`);
+    await root.create('box', 'Network.Private=yes', `Resources.IODeviceWeight=/dev/mapper/${mapped} 300`);
     await root.ok(['start', 'box']);
     const number = readFileSync(`/sys/block/${basename(below)}/dev`, 'utf8').trim();
     expect(Object.values(await filesOf('box')).join('\n')).toContain(`${number} 300`);
@@ -167,7 +155,7 @@ describe('a disk that does not', () => {
   beforeAll(() => schedule('none'));
 
   it('is told of, with what to do', async () => {
-    await create('box');
+    await root.create('box', 'Network.Private=yes');
     await root.ok(['start', 'box']);
     const files = await filesOf('box');
     for (const setting of ['IOWeight=200', `IODeviceWeight=${root.path} 200`]) {

@@ -13,12 +13,6 @@ const it = testNeeding(noRoot());
 const root = useRoot();
 const MIB = 1024 * 1024;
 
-async function start(name: string, ...settings: string[]): Promise<void> {
-  const words = ['Network.Private=yes', ...settings].flatMap((one) => ['--set', one]);
-  await root.ok(['create', name, '--template', 'busybox', ...words]);
-  await root.ok(['start', name]);
-}
-
 const cpuSeconds = async (name: string) =>
   (await root.ok(['info', name, '--json'])).json<{ cpu: { usage: number } }>().cpu.usage;
 
@@ -40,7 +34,7 @@ const needsV2: Reason = v1 ? 'needs control groups of version 2' : undefined;
 
 describe('memory', () => {
   it('MemoryMax: who takes more is killed, the container goes on, the host is told how much it is', async () => {
-    await start('small', 'Resources.MemoryMax=48M');
+    await root.start('small', 'Resources.MemoryMax=48M');
     const taken = await root.run([
       'exec',
       'small',
@@ -58,7 +52,7 @@ describe('memory', () => {
   });
 
   it('MemoryMax: a percentage is of the host, and root inside cannot raise it', async () => {
-    await start('part', 'Resources.MemoryMax=1%');
+    await root.start('part', 'Resources.MemoryMax=1%');
     const seen = await root.run([
       'exec',
       'part',
@@ -72,7 +66,7 @@ describe('memory', () => {
   });
 
   testNeeding(needsV2)('MemoryHigh: memory is taken back above it', async () => {
-    await start('slow', 'Resources.MemoryHigh=32M');
+    await root.start('slow', 'Resources.MemoryHigh=32M');
     await root.sh('slow', 'dd if=/dev/zero of=/file bs=1M count=100 2>/dev/null');
     const { memory } = (await root.ok(['info', 'slow', '--json'])).json<{ memory: { usage: number } }>();
     expect(memory.usage).toBeLessThan(40 * MIB);
@@ -111,7 +105,7 @@ describe('huge pages', () => {
       writeFileSync(pool, String(had + 8));
       await execa('mount', ['-t', 'hugetlbfs', '-o', 'mode=1777,pagesize=2M', 'none', place]);
       try {
-        await start('huge', `Files.Bind=${place}:/huge:noidmap`, 'Resources.HugeTLBMax=2M:8M');
+        await root.start('huge', `Files.Bind=${place}:/huge:noidmap`, 'Resources.HugeTLBMax=2M:8M');
         const take = (mebibytes: number) =>
           root.run(['exec', 'huge', '-T', '--', 'fallocate', '-l', `${mebibytes}M`, `/huge/${mebibytes}`]);
         expect((await take(12)).exitCode).toBe(1);
@@ -145,7 +139,7 @@ describe('huge pages', () => {
 });
 
 it('TasksMax ends a fork bomb, and the host stays itself', async () => {
-  await start('bomb', 'Resources.TasksMax=40');
+  await root.start('bomb', 'Resources.TasksMax=40');
   const said = await root.run([
     'exec',
     'bomb',
@@ -163,36 +157,36 @@ it('TasksMax ends a fork bomb, and the host stays itself', async () => {
 
 describe('CPU', () => {
   it('CPUQuota: no more than that much of one', async () => {
-    await start('quarter', 'Resources.CPUQuota=25%', 'Resources.CPUQuotaPeriodSec=20ms');
+    await root.start('quarter', 'Resources.CPUQuota=25%', 'Resources.CPUQuotaPeriodSec=20ms');
     const [share = 0] = await shares(3, 'quarter');
     expect(share).toBeGreaterThan(0.15);
     expect(share).toBeLessThan(0.275);
   });
 
   it('CPUWeight: what two that want the same CPU get of it', async () => {
-    await start('light', 'Resources.CPUWeight=100', 'Resources.AllowedCPUs=0');
-    await start('heavy', 'Resources.CPUWeight=400', 'Resources.AllowedCPUs=0');
+    await root.start('light', 'Resources.CPUWeight=100', 'Resources.AllowedCPUs=0');
+    await root.start('heavy', 'Resources.CPUWeight=400', 'Resources.AllowedCPUs=0');
     const [light = 0, heavy = 0] = await shares(4, 'light', 'heavy');
     expect(heavy / light).toBeGreaterThan(3.2);
     expect(heavy / light).toBeLessThan(4.8);
   });
 
   it('CPUWeight=idle: nothing beside one that works', async () => {
-    await start('idle', 'Resources.CPUWeight=idle', 'Resources.AllowedCPUs=0');
-    await start('busy', 'Resources.AllowedCPUs=0');
+    await root.start('idle', 'Resources.CPUWeight=idle', 'Resources.AllowedCPUs=0');
+    await root.start('busy', 'Resources.AllowedCPUs=0');
     const [idle = 0, busy = 0] = await shares(3, 'idle', 'busy');
     expect(idle).toBeLessThan(busy / 10);
   });
 
   it('AllowedCPUs: the others are not there, whatever root inside asks for', async () => {
-    await start('pinned', 'Resources.AllowedCPUs=1');
+    await root.start('pinned', 'Resources.AllowedCPUs=1');
     expect(await root.sh('pinned', 'nproc')).toBe('1');
     expect((await root.run(['exec', 'pinned', '-T', '--', 'taskset', '-p', '1', '1'])).exitCode).not.toBe(0);
     expect(await root.sh('pinned', 'grep Cpus_allowed_list /proc/1/status')).toMatch(/\s1$/);
   });
 
   it('AllowedMemoryNodes: only those', async () => {
-    await start('node', 'Resources.AllowedMemoryNodes=0');
+    await root.start('node', 'Resources.AllowedMemoryNodes=0');
     expect(await root.sh('node', 'grep Mems_allowed_list /proc/1/status')).toMatch(/\s0$/);
   });
 });
@@ -216,7 +210,7 @@ describe('disks', () => {
   };
 
   it('IOReadBandwidthMax and IOWriteBandwidthMax: of the disk that a path lies on', async () => {
-    await start(
+    await root.start(
       'slow',
       `Files.Bind=${disk.path}:/disk:noidmap`,
       `Resources.IOReadBandwidthMax=${disk.path} 4M`,
@@ -230,7 +224,7 @@ describe('disks', () => {
   });
 
   it('IOReadIOPSMax and IOWriteIOPSMax', async () => {
-    await start(
+    await root.start(
       'few',
       `Files.Bind=${disk.path}:/disk:noidmap`,
       `Resources.IOReadIOPSMax=${disk.path} 100`,
@@ -243,7 +237,7 @@ describe('disks', () => {
   });
 
   it('without them the same is done at once', async () => {
-    await start('free', `Files.Bind=${disk.path}:/disk:noidmap`);
+    await root.start('free', `Files.Bind=${disk.path}:/disk:noidmap`);
     expect(await seconds('free', 'if=data of=/dev/null bs=1M count=12 iflag=direct')).toBeLessThan(1.5);
   });
 });
@@ -292,7 +286,7 @@ describe('what is refused, when it is set', () => {
 });
 
 it('limits come back with a reboot from inside', async () => {
-  await start('again', 'Resources.TasksMax=30');
+  await root.start('again', 'Resources.TasksMax=30');
   const boots = async () => (await root.ok(['info', 'again', '--json'])).json<{ boots: number }>().boots;
   await root.sh('again', 'reboot');
   await until('it is up again', async () => (await boots()) === 2);
@@ -312,7 +306,7 @@ const needsV1: Reason = v1 ? undefined : 'needs control groups of version 1';
 testNeeding(noRoot(), needsV1)(
   'one that somebody moved out of its groups: not the host’s usage is shown as its own',
   async () => {
-    await start('moved', 'Resources.MemoryMax=60M', 'Resources.TasksMax=50');
+    await root.start('moved', 'Resources.MemoryMax=60M', 'Resources.TasksMax=50');
     const groups = ['memory', 'pids'].map((name) => `/sys/fs/cgroup/${name}`);
     const seen = async () => (await root.ok(['info', 'moved', '--json'])).json<ContainerInfo>();
     const { pid, supervisorPid } = await seen();
