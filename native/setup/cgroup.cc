@@ -256,6 +256,7 @@ std::vector<UniqueFd> Cgroups::create_v1() const {
           check(::open(v1_[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open cgroup", "open", v1_[i]));
       write_device_policy(dir.get(), plan_.device_rules);
     }
+    if (has("blkio")) count_disk(plan_, v1_[i]);
     for (const auto& limit : plan_.cgroup.limits)
       if (limit.v1 == plan_.cgroup.v1[i].mount) set_limit(plan_, limit, v1_[i]);
     std::string path = v1_[i] + "/tasks";

@@ -91,6 +91,14 @@ void set_limit(const LaunchPlan& plan, const GroupLimit& limit, const std::strin
   }
 }
 
+void count_disk(const LaunchPlan& plan, const std::string& group) {
+  try {
+    write_file(AT_FDCWD, group + "/blkio.throttle.read_bps_device", disk_of(plan.rootfs.tree(), kStep) + " 0",
+               kStep);
+  } catch (const SysError&) {  // on no disk, or a kernel without throttles: there is nothing to count
+  }
+}
+
 void change_limits(const LaunchPlan& plan, const std::vector<GroupLimit>& limits) {
   try {
     UniqueFd busy = lock_changes(plan, true);

@@ -35,11 +35,8 @@ async function start(name: string, ...settings: string[]): Promise<void> {
 }
 
 const filesOf = async (name: string) => groupFiles((await root.info(name)).pid as number);
-/** As the kernel counts by task: on v1 a group's account lacks disks that nobody has throttled. Of a shell's children that have ended, too. */
-async function readBytes(name: string): Promise<number> {
-  const accounts = await root.sh(name, 'cat /proc/$(cat /reader)/io /proc/$(pidof dd)/io 2>/dev/null || :');
-  return [...accounts.matchAll(/^rchar: (\d+)/gm)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
-}
+const readBytes = async (name: string) =>
+  (await root.info(name)).io?.usage.find(({ device }) => device === basename(disk))?.readBytes ?? 0;
 
 /** How much `heavy` reads for each byte of `light`, while both read all they can. */
 async function ratio(): Promise<number> {
