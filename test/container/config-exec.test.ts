@@ -92,6 +92,19 @@ describe('[Exec] keys as PID 1 sees them', () => {
     for (const [, shown] of Object.values(rows)) expect(said).toMatch(new RegExp(`${shown}`));
   });
 
+  it('Limit*=: programs run into them', async () => {
+    const config = 'LimitFSIZE=1M\nLimitNOFILE=16\nLimitAS=64M\nLimitCPU=1s:5s\nLimitNPROC=60';
+    const script = `
+      dd if=/dev/zero of=/big bs=1M count=2 2>/dev/null; stat -c "%s bytes" /big
+      (exec 20</dev/null) 2>/dev/null || echo too many open
+      dd if=/dev/zero of=/dev/null bs=100M count=1 2>&1 | grep -o "out of memory"
+      (while :; do :; done); echo ended by $?
+      (for i in $(seq 80); do sleep 100 >/dev/null 2>&1 & done) 2>&1 | grep -o "can't fork"`;
+    expect(await look(config, script)).toBe(
+      "1048576 bytes\ntoo many open\nout of memory\nCPU time limit exceeded\nended by 152\ncan't fork\n",
+    );
+  });
+
   it('OOMScoreAdjust=, Personality=', async () => {
     const script = 'cat /proc/1/oom_score_adj\nuname -m';
     expect(await look('', script)).toMatch(/^0\n(x86_64|aarch64)\n/);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -228,6 +228,24 @@ it('what does nothing is refused', async () => {
   const bad = await root.run(['config', 'set', 'plain', 'Resources.OOMPolicy=raise']);
   expect(bad.exitCode, bad.stderr).toBe(2);
 });
+
+const v2 = !/ - cgroup /.test(readFileSync('/proc/self/mountinfo', 'utf8'));
+testNeeding(noRoot(), v2 ? undefined : 'on control groups of version 1 nothing goes beyond MemoryMax=')(
+  'OOMHeadroom: a burst within it is held, one beyond it is killed',
+  async () => {
+    // It wants 40 MiB in two calls of the system, and the kernel slows nobody down within one.
+    const burst = ['exec', 'box', '-T', '--', 'dd', 'if=/dev/zero', 'of=/dev/shm/x', 'bs=20M', 'count=1'];
+    await start('box', 'freeze', 'Resources.OOMHeadroom=10%');
+    expect((await root.run(burst)).exitCode).toBe(137);
+    await root.ok(['stop', '--kill', 'box']);
+    await root.ok(['config', 'set', 'box', 'Resources.OOMHeadroom=100%']);
+    await root.ok(['start', 'box', '--wait']);
+    const lives = root.run(burst);
+    await root.ok(['wait', 'box', '--for', 'frozen', '--timeout', '60']);
+    await root.ok(['config', 'set', 'box', 'Resources.MemoryMax=200M']);
+    expect((await lives).exitCode).toBe(0);
+  },
+);
 
 it('a hook that nobody could run is refused when it is set, and at the start if it went since', async () => {
   const hook = join(dir, 'no-hook-yet');

@@ -63,6 +63,69 @@ export const RESOURCE_TABLE: Readonly<Record<string, ResourceRow>> = {
   IOWriteIOPSMax: { value: '/disk 50', ...both('IOReadIOPSMax and IOWriteIOPSMax') },
 };
 
+/**
+ * The same for what is set neither in one file of a group nor at once: the test is in the file that is named. All of these are
+ * enforced, but where a version has no use for one.
+ */
+export const OTHER_ROWS: Readonly<Record<string, OtherRow>> = {
+  'Resources.Device': other('devices', 'gives a node and the access that it names, and no other'),
+  'Resources.DevicePolicy': other(
+    'devices',
+    'strict leaves what is named, closed the usual ones as well, without fuse and tun',
+  ),
+  'Resources.DeviceAllow': other(
+    'devices',
+    'strict leaves what is named, closed the usual ones as well, without fuse and tun',
+  ),
+  'Resources.OOMPolicy': other(
+    'oom',
+    'holds the container, tells the hook, and lets it go on when the limit is raised',
+  ),
+  'Resources.OOMHook': other(
+    'oom',
+    'holds the container, tells the hook, and lets it go on when the limit is raised',
+  ),
+  'Resources.OOMHeadroom': {
+    file: 'oom',
+    v1: { is: 'refused', test: 'what does nothing is refused' },
+    v2: { is: 'enforced', test: 'OOMHeadroom: a burst within it is held, one beyond it is killed' },
+  },
+  'Resources.Slice': other(
+    'resources-slice',
+    'two in one slice run into its limits together, one beside it does not',
+  ),
+  'Exec.OOMScoreAdjust': other('config-exec', 'OOMScoreAdjust=, Personality='),
+  'Exec.CPUAffinity': other('config-exec', 'CPUAffinity='),
+  ...Object.fromEntries(
+    ['CPU', 'FSIZE', 'AS', 'NPROC', 'NOFILE'].map((name) => [
+      `Exec.Limit${name}`,
+      other('config-exec', 'Limit*=: programs run into them'),
+    ]),
+  ),
+  ...Object.fromEntries(
+    [
+      'DATA',
+      'STACK',
+      'CORE',
+      'RSS',
+      'MEMLOCK',
+      'LOCKS',
+      'SIGPENDING',
+      'MSGQUEUE',
+      'NICE',
+      'RTPRIO',
+      'RTTIME',
+    ].map((name) => [`Exec.Limit${name}`, other('config-exec', 'every Limit*=')]),
+  ),
+};
+
+export interface OtherRow {
+  /** Of test/container, without `.test.ts`. */
+  readonly file: string;
+  readonly v1: Outcome;
+  readonly v2: Outcome;
+}
+
 export interface ResourceRow {
   /** A value that the test sets. */
   readonly value: string;
@@ -75,6 +138,10 @@ export interface ResourceRow {
 export interface Outcome {
   readonly is: 'enforced' | 'refused';
   readonly test: string;
+}
+
+function other(file: string, test: string): OtherRow {
+  return { file, ...both(test) };
 }
 
 function both(test: string): { readonly v1: Outcome; readonly v2: Outcome } {

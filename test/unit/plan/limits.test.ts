@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { DEVICE_KEYS } from '../../../src/definition/device-keys.js';
+import { EXEC_KEYS } from '../../../src/definition/exec-keys.js';
 import { parseDefinition } from '../../../src/definition/parse.js';
 import { RESOURCE_KEYS } from '../../../src/definition/resource-keys.js';
 import type { HostFacts } from '../../../src/host/facts.js';
 import { buildPlan } from '../../../src/plan/build-plan.js';
 import { limitChanges, withLimits } from '../../../src/plan/limit-change.js';
 import { buildLimits } from '../../../src/plan/limits.js';
-import { RESOURCE_TABLE } from '../../container/resource-table.js';
+import { OTHER_ROWS, RESOURCE_TABLE } from '../../container/resource-table.js';
 import { MODERN_FACTS, SAMPLE_FACTS, sampleInput } from './sample-input.js';
 
 const CONTROLLERS = ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'];
@@ -35,12 +35,18 @@ const tests = readdirSync(testsDir)
   .map((name) => readFileSync(new URL(name, testsDir), 'utf8'))
   .join('');
 
-test('every limit has a row in the table of what becomes of it, and no other has', () => {
-  // What happens at MemoryMax= is no limit, and no change at once: oom.test.ts has it.
-  const keys = Object.entries(RESOURCE_KEYS).flatMap(([key, { live }]) =>
-    live && !Object.hasOwn(DEVICE_KEYS, key) ? key : [],
+test('every limit has a row in a table of what becomes of it, and no other has', () => {
+  const resources = Object.keys(RESOURCE_KEYS).map((key) => `Resources.${key}`);
+  const limits = Object.keys(EXEC_KEYS).filter((key) =>
+    /^(Limit[A-Z]+|OOMScoreAdjust|CPUAffinity)$/.test(key),
   );
-  expect(Object.keys(RESOURCE_TABLE).sort()).toEqual(keys.sort());
+  const rows = [...Object.keys(RESOURCE_TABLE).map((key) => `Resources.${key}`), ...Object.keys(OTHER_ROWS)];
+  expect(rows.sort()).toEqual([...resources, ...limits.map((key) => `Exec.${key}`)].sort());
+});
+
+test.each(Object.entries(OTHER_ROWS))('%s', (_, { file, v1, v2 }) => {
+  const text = readFileSync(new URL(`${file}.test.ts`, testsDir), 'utf8');
+  for (const { test: name } of [v1, v2]) expect(text, 'a test of that name').toContain(`'${name}'`);
 });
 
 describe.each(['v1', 'v2'] as const)('on a host of %s', (host) => {
