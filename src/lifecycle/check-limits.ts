@@ -27,7 +27,7 @@ export function checkHook({ resources: { oomHook }, origins }: ContainerDefiniti
   const wrong = (why: string) =>
     new TsctError('TSCT_HOOK_MISSING', `${place?.file}:${place?.line}: OOMHook=: ${oomHook} ${why}`, {
       exitCode: ExitCode.HostLacks,
-      hint: `put a program there that root may run (chmod +x), or take it out: tsct config unset NAME Resources.OOMHook`,
+      hint: 'put a program there that root may run (chmod +x); or: tsct config unset NAME Resources.OOMHook',
     });
   const found = statSync(oomHook, { throwIfNoEntry: false });
   if (!found) throw wrong('is not there');
