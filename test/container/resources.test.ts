@@ -155,6 +155,37 @@ it('TasksMax ends a fork bomb, and the host stays itself', async () => {
   await root.ok(['stop', 'bomb']);
 });
 
+it('who moves among groups that he made himself, with limits of his own, stays within those of the container', async () => {
+  await root.start('dodger', 'Resources.TasksMax=40', 'Resources.MemoryMax=48M');
+  // As an init does: its own group has children with controllers only when nobody is in it.
+  await root.sh(
+    'dodger',
+    `cd /sys/fs/cgroup; mkdir init a b
+    for pid in $(cat cgroup.procs); do echo $pid >init/cgroup.procs; done 2>/dev/null
+    grep -q memory cgroup.controllers || exit 0
+    echo "+memory +pids" >cgroup.subtree_control
+    for limit in a/memory.max a/pids.max b/memory.max b/pids.max; do echo max >$limit; done`,
+  );
+  const within = (group: string, script: string) =>
+    root.run([
+      'exec',
+      'dodger',
+      '-T',
+      '--',
+      'sh',
+      '-c',
+      `echo $$ >/sys/fs/cgroup/${group}/cgroup.procs && ${script}`,
+    ]);
+  const take = 'dd if=/dev/zero of=/dev/shm/$$ bs=1M count=30 2>/dev/null';
+  expect((await within('a', take)).exitCode).toBe(0);
+  expect((await within('b', take)).exitCode).toBe(137);
+  await root.sh('dodger', 'rm /dev/shm/*');
+  const fork = 'for i in $(seq 25); do sleep 300 >/dev/null 2>&1 & done';
+  expect((await within('a', fork)).exitCode).toBe(0);
+  expect((await within('b', fork)).stderr).toMatch(/fork|Resource temporarily unavailable/);
+  expect((await root.info('dodger')).tasks?.usage).toBeLessThanOrEqual(40);
+});
+
 describe('CPU', () => {
   it('CPUQuota: no more than that much of one', async () => {
     await root.start('quarter', 'Resources.CPUQuota=25%', 'Resources.CPUQuotaPeriodSec=20ms');
