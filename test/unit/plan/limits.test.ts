@@ -70,6 +70,14 @@ describe.each(['v1', 'v2'] as const)('on a host of %s', (host) => {
   });
 });
 
+test('a limit whose controller is not handed down to us is refused, with its name', () => {
+  const few = { ...HOSTS.v2, cgroup: { ...HOSTS.v2.cgroup, unifiedControllers: ['cpu', 'pids'] } };
+  const definition = parseDefinition([{ file: 'config', text: '[Resources]\nMemoryMax=1G\n' }]);
+  expect(() => buildLimits(definition, few)).toThrow(
+    'config:2: MemoryMax=: this host has no memory controller',
+  );
+});
+
 test('one that was idle takes a weight only when it is so no more', () => {
   const plan = buildPlan(sampleInput(''));
   const idle = withLimits(plan, limitsOf('v2', 'CPUWeight=idle'));
