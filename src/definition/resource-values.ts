@@ -4,7 +4,7 @@ import { parsePath } from './values.js';
 /** As much as was said, a part of what the host has, or no limit. */
 export type Amount = { readonly count: number } | { readonly fraction: number } | 'infinity';
 
-function parseFraction(text: string, of: string): number {
+function parseFraction(text: string, of = "the host's"): number {
   const fraction = parsePercent(text);
   if (fraction <= 0 || fraction > 1) throw badValue(`"${text}" is not a part of ${of}: 1% to 100%`);
   return fraction;
@@ -16,9 +16,7 @@ const MEMORY_MIN = 1 << 20;
 /** `512M`, `20%` of the host's, `infinity`, `0`. */
 export function parseMemory(text: string): Amount {
   if (text === 'infinity') return text;
-  return text.endsWith('%')
-    ? { fraction: parseFraction(text, "the host's") }
-    : { count: parseSizeBytes(text) };
+  return text.endsWith('%') ? { fraction: parseFraction(text) } : { count: parseSizeBytes(text) };
 }
 
 /** What is kept for a container is never without end. */
@@ -41,7 +39,7 @@ const TASKS_LIMIT = 4 * 1024 * 1024;
 
 export function parseTasks(text: string): Amount {
   if (text === 'infinity') return text;
-  if (text.endsWith('%')) return { fraction: parseFraction(text, "the host's") };
+  if (text.endsWith('%')) return { fraction: parseFraction(text) };
   if (!/^\d{1,7}$/.test(text) || Number(text) < 1 || Number(text) > TASKS_LIMIT)
     throw badValue(`"${text}" is not a number of tasks from 1 to ${TASKS_LIMIT}, a percentage or infinity`);
   return { count: Number(text) };

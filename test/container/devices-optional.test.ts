@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { add, loops, remove } from '../support/loop-control.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
 
@@ -22,12 +23,6 @@ beforeAll(async () => {
 afterEach(() => unplug());
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-/** LOOP_CTL_ADD, LOOP_CTL_REMOVE of linux/loop.h, which no tool of Debian 12 has both of. */
-const loops = (words: string) =>
-  execa('perl', ['-e', `open(my $c, "+<", "/dev/loop-control") or die $!; ${words}`]);
-const add = (number: number) => `ioctl($c, 0x4C80, ${number}) or die $!;`;
-const remove = (number: number) => `ioctl($c, 0x4C81, ${number}) or die $!;`;
-
 async function plug(word: string): Promise<void> {
   await loops(add(FIRST));
   await execa('losetup', [LATE, join(home, word)]);
@@ -35,7 +30,7 @@ async function plug(word: string): Promise<void> {
 async function unplug(): Promise<void> {
   await execa('sh', ['-c', `[ ! -e ${LATE} ] || losetup -d ${LATE} 2>/dev/null; true`]);
   await execa('sh', ['-c', `until ! losetup ${LATE} 2>/dev/null; do :; done`]);
-  await loops(`ioctl($c, 0x4C81, ${FIRST});`);
+  await loops(`eval { ${remove(FIRST)} }`); // it may be gone
 }
 
 const start = (name: string, ...devices: string[]) =>

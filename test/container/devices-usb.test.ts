@@ -58,6 +58,7 @@ const nodes = async (name: string) =>
   (await root.sh(name, 'find /dev/bus/usb -type c 2>/dev/null; true')).split('\n').filter(Boolean).sort();
 /** idVendor and idProduct of its descriptor, which the kernel gives who reads the node (Documentation/driver-api/usb). */
 const numbers = (name: string, node: string) => root.sh(name, `od -A n -t x2 -j 8 -N 4 ${node} 2>&1; true`);
+
 it('usb:VENDOR:PRODUCT with optional: all of these numbers, as they come and go', async () => {
   await root.start('box', `Resources.Device=${USB}:rw,optional`);
   expect(await nodes('box')).toEqual([]);

@@ -3,7 +3,6 @@ import { mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { ContainerInfo } from '../../src/lifecycle/info.js';
 import { type LoopFilesystem, loopFilesystem } from '../support/loopfs.js';
 import { noRoot, type Reason, testNeeding } from '../support/requires.js';
 import { until, useRoot } from '../support/temp-root.js';
@@ -339,8 +338,7 @@ testNeeding(noRoot(), needsV1)(
   async () => {
     await root.start('moved', 'Resources.MemoryMax=60M', 'Resources.TasksMax=50');
     const groups = ['memory', 'pids'].map((name) => `/sys/fs/cgroup/${name}`);
-    const seen = async () => (await root.ok(['info', 'moved', '--json'])).json<ContainerInfo>();
-    const { pid, supervisorPid } = await seen();
+    const { pid, supervisorPid } = await root.info('moved');
     for (const top of groups) {
       const own = `${top}${new RegExp(`^\\d+:${basename(top)}:(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1]}`;
       expect(own).toMatch(/\/tsct\//);
@@ -348,7 +346,7 @@ testNeeding(noRoot(), needsV1)(
         writeFileSync(`${top}/cgroup.procs`, one);
       await rmdir(own);
     }
-    const lost = await seen();
+    const lost = await root.info('moved');
     expect(lost.supervisorPid).toBe(supervisorPid);
     expect(lost.lostControllers.toSorted()).toEqual(['memory', 'pids']);
     expect(lost).toMatchObject({ memory: { usage: null, limit: null }, tasks: { usage: null } });
@@ -359,7 +357,7 @@ testNeeding(noRoot(), needsV1)(
     expect(refused.exitCode, refused.stderr).toBe(5);
     expect(refused.stderr).toMatch(/MemoryMax=: .*no such file.*\n.*\n.*tsct restart moved/);
     await root.ok(['restart', 'moved']);
-    expect(await seen()).toMatchObject({
+    expect(await root.info('moved')).toMatchObject({
       lostControllers: [],
       memory: { limit: 60 * MIB },
       tasks: { limit: 50 },

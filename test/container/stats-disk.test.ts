@@ -1,18 +1,11 @@
-import { execa } from 'execa';
 import { beforeAll, expect } from 'vitest';
 import type { ContainerStats } from '../../src/lifecycle/stats.js';
+import { renewFree } from '../support/loop-control.js';
 import { noRoot, testNeeding } from '../support/requires.js';
 import { useRoot } from '../support/temp-root.js';
 
-// A disk that nobody has ever set a limit on: the next free loop device, made anew (LOOP_CTL_GET_FREE, _REMOVE and _ADD
-// of linux/loop.h).
-beforeAll(async () => {
-  const script = `
-    open(my $control, "+<", "/dev/loop-control") or die $!;
-    my $free = ioctl($control, 0x4C82, 0) + 0;
-    ioctl($control, $_, $free) or die $! for 0x4C81, 0x4C80;`;
-  if (noRoot() === undefined) await execa('perl', ['-e', script]);
-});
+// A disk that nobody has ever set a limit on.
+beforeAll(async () => void (noRoot() === undefined && (await renewFree())));
 const root = useRoot('ext4');
 
 testNeeding(noRoot())(
