@@ -39,8 +39,11 @@ UniqueFd lock_service_dir_if_there(const std::string& dir, int how) {
   for (;;) {
     UniqueFd fd(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) {
-      if (errno == ENOENT) return fd;
-      fail(kLockStep, "open", name);
+      if (errno != ENOENT) fail(kLockStep, "open", name);
+      // Empty where somebody was killed between the two steps of making or removing it. Who is between them
+      // now makes it again.
+      ::rmdir(dir.c_str());
+      return fd;
     }
     lock_file(fd.get(), how, name);
     if (is_named(fd.get(), name)) return fd;

@@ -11,7 +11,7 @@ namespace tsct {
 // Makes the directory. `how`: LOCK_SH or LOCK_EX; waits for it. Throws SysError.
 UniqueFd lock_service_dir(const std::string& dir, int how);
 
-// As lock_service_dir(), but makes nothing: empty when there is no such directory.
+// As lock_service_dir(), but makes nothing: empty when there is no such directory, or was one without a lock.
 UniqueFd lock_service_dir_if_there(const std::string& dir, int how);
 
 // Under the exclusive lock only. Throws SysError.

@@ -255,7 +255,7 @@ describe('kill -9 of native programs', { timeout: WALK_MS }, () => {
   testOfChildren('tsct-setup, all through a start: the start fails and says so, or was through', async () => {
     await root.ok(['create', 'box']);
     let hit = 0;
-    for (const atMs of points(LONG ? 100 : HITS, 0, 10 * SLOWNESS, random)) {
+    for (const atMs of points(LONG ? 100 : HITS * 10, 0, 10 * SLOWNESS, random)) {
       const start = spawnTsct(['start', 'box'], { root: root.path });
       const supervisor = await childOf(start.pid ?? 0, 'tsct-supervisor', start);
       const setup = await childOf(supervisor, 'tsct-setup', start);

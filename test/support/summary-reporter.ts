@@ -21,8 +21,7 @@ export default class SummaryReporter implements Reporter {
     printSkipped(tests.filter((test) => test.result().state === 'skipped'));
     printUnsteady(tests);
     for (const module of modules) {
-      for (const { message } of module.errors())
-        console.log(`failed: ${module.relativeModuleId}: ${firstLines(message)}`);
+      for (const error of module.errors()) console.log(`failed: ${module.relativeModuleId}: ${reason(error)}`);
     }
     for (const { message } of unhandled) console.log(`failed: outside every test: ${firstLines(message)}`);
     const count = (state: string) => tests.filter((test) => test.result().state === state).length;
@@ -59,9 +58,15 @@ function printUnsteady(tests: readonly TestCase[]): void {
     const { state, errors = [] } = test.result();
     const word =
       state === 'failed' ? 'failed' : test.diagnostic()?.flaky ? 'passed at a second try' : undefined;
-    const why = firstLines(errors[0]?.message ?? '');
-    if (word) console.log(`${word}: ${test.module.relativeModuleId}: ${test.fullName}: ${why}`);
+    if (word) console.log(`${word}: ${test.module.relativeModuleId}: ${test.fullName}: ${reason(errors[0])}`);
   }
+}
+
+/** The message, and what was there where it only says `[ Array(1) ]`. */
+function reason(error: SerializedError | undefined): string {
+  const actual = error?.['actual'];
+  const found = typeof actual === 'string' && actual !== '' ? `: ${firstLines(actual)}` : '';
+  return firstLines(error?.message ?? '') + found;
 }
 
 function firstLines(message: string): string {
