@@ -99,7 +99,12 @@ std::vector<PortFile> NetworkFiles::ports() const {
   if (!dir && errno != ENOENT) fail(kStep, "opendir", directory);
   while (dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
     if (entry->d_name[0] == '.') continue;
-    out.push_back({entry->d_name, read_file(::dirfd(dir.get()), entry->d_name, kStep)});
+    // Under the shared lock others end meanwhile, and theirs go.
+    try {
+      out.push_back({entry->d_name, read_file(::dirfd(dir.get()), entry->d_name, kStep)});
+    } catch (const SysError& e) {
+      if (e.err != ENOENT) throw;
+    }
   }
   return out;
 }

@@ -77,7 +77,8 @@ async function endRun(ctx: Context, name: string, options: StopOptions): Promise
   } finally {
     clearTimeout(timer);
   }
-  if ((await askStatus(socket)).is === 'dead') {
+  // The supervisor died, or could not undo all of it: done here, or told why not.
+  if ((await observe(ctx, name)).debris) {
     await withLock(ctx, name, async () => {
       if ((await observe(ctx, name)).debris) await tearDown(ctx, name);
     });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { TsctError } from '../base/errors.js';
 import type { HostPath } from '../base/paths.js';
 import type { DeviceChange } from '../plan/device-change.js';
 import type { FileEdit, LaunchPlan, LimitPlan } from '../plan/launch-plan.js';
@@ -10,7 +11,16 @@ import { programPath } from './programs.js';
 
 /** Undoes whatever a crash left of a run: mounts, cgroups, links, run directory. Safe to call at any time. */
 export async function teardown(plan: LaunchPlan): Promise<void> {
-  await runSetup(['teardown'], plan, `clean up after ${plan.tsct.name}`);
+  const { name } = plan.tsct;
+  try {
+    await runSetup(['teardown'], plan, `clean up after ${name}`);
+  } catch (error) {
+    if (!(error instanceof TsctError) || error.hint) throw error;
+    throw new TsctError(error.code, error.message, {
+      hint: `it runs no more; mend that, and each command on ${name} tries again: tsct stop ${name}`,
+      cause: error.cause,
+    });
+  }
 }
 
 /** Brings up again what is missing of the networks of a plan that is running; @param network for messages. */

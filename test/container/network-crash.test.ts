@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect } from 'vitest';
@@ -101,12 +101,24 @@ describe('what is in the way', () => {
     await root.ok(['destroy', 'web']);
   });
 
-  it('an end that could not undo everything is finished by the next command', async () => {
+  it('what is listed and gone when it is read, as others end, fails no end', async () => {
+    await create('web', '--start');
+    symlinkSync('/nowhere', join(runDir(), 'ports.d', 'gone'));
+    await root.ok(['stop', 'web', '--kill']);
+    expect(existsSync(runDir())).toBe(false);
+    await root.ok(['destroy', 'web']);
+  });
+
+  it('an end that could not undo everything says so, and is finished by the next command', async () => {
     await create('web', '--start');
     const held = join(runDir(), 'ports.d');
     await execa('mount', ['-t', 'tmpfs', 'tsct-test', held]);
     try {
-      await root.ok(['stop', 'web', '--kill']);
+      const stopped = await root.run(['stop', 'web', '--kill']);
+      expect(stopped.exitCode).toBe(1);
+      expect(stopped.stderr).toMatch(
+        /^Error: cannot clean up after web: remove records of service .*busy.*\nHint: .* tsct stop web/,
+      );
       expect(existsSync(held)).toBe(true);
     } finally {
       await execa('umount', [held]);
