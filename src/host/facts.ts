@@ -41,8 +41,10 @@ export interface HostFacts {
   readonly nrOpen: number;
   /** Active security modules, in order (/sys/kernel/security/lsm); empty when securityfs is not mounted. */
   readonly lsms: readonly string[];
-  /** Logical CPUs that are online. */
-  readonly cpus: number;
+  /** Numbers of the logical CPUs that are online. */
+  readonly cpus: readonly number[];
+  /** Numbers of the memory nodes that are online. */
+  readonly memoryNodes: readonly number[];
   readonly memoryBytes: number;
   /** Most tasks that the host can have: the lower of kernel.pid_max and kernel.threads-max. */
   readonly tasksMax: number;

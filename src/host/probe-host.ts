@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
+import { hostname, machine, release, totalmem } from 'node:os';
 import { isErrno } from '../base/errors.js';
 import { readCgroupLayout } from './cgroup-layout.js';
 import type { DeviceNumber, HostFacts, ResolvConfFacts } from './facts.js';
@@ -35,7 +35,8 @@ export function probeHost(): HostFacts {
     initRlimits: parseLimits(readOptional('/proc/1/limits') ?? ''),
     nrOpen: Number(readOptional('/proc/sys/fs/nr_open') ?? 1048576),
     lsms: readSecurityModules(),
-    cpus: availableParallelism(),
+    cpus: readNumbers('/sys/devices/system/cpu/online'),
+    memoryNodes: readNumbers('/sys/devices/system/node/online'),
     memoryBytes: totalmem(),
     tasksMax: Math.min(readNumber('/proc/sys/kernel/pid_max'), readNumber('/proc/sys/kernel/threads-max')),
   };
@@ -44,6 +45,17 @@ export function probeHost(): HostFacts {
 /** Infinity where the host does not say. */
 function readNumber(path: string): number {
   return Number(readOptional(path) ?? Number.POSITIVE_INFINITY);
+}
+
+/**
+ * `0-2,5`: a bitmap as the kernel prints it, bitmap(9). Only what is first where the kernel was built without: one CPU,
+ * one node of memory. What this process is bound to does not count.
+ */
+function readNumbers(path: string): readonly number[] {
+  return (readOptional(path)?.trim() || '0').split(',').flatMap((part) => {
+    const [first = 0, last = first] = part.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
 }
 
 /** sd_booted(3): the directory that systemd makes as PID 1. */

@@ -49,7 +49,11 @@ const ROWS: readonly Row[] = [
     host: ({ memoryBytes }) => memoryBytes,
     of: ({ memoryMax = 'infinity' }, host) => countOf(memoryMax, host),
   },
-  { key: 'CPUQuota', host: ({ cpus }) => cpus, of: ({ cpuQuota }) => cpuQuota ?? Number.POSITIVE_INFINITY },
+  {
+    key: 'CPUQuota',
+    host: ({ cpus }) => cpus.length,
+    of: ({ cpuQuota }) => cpuQuota ?? Number.POSITIVE_INFINITY,
+  },
   {
     key: 'TasksMax',
     host: ({ tasksMax }) => tasksMax,

@@ -8,7 +8,7 @@ import { countOf } from './limit-values.js';
 export type Resources = ContainerDefinition['resources'];
 
 /** What of the host limits go by. */
-export type LimitFacts = Pick<HostFacts, 'cgroup' | 'cpus' | 'memoryBytes' | 'tasksMax'>;
+export type LimitFacts = Pick<HostFacts, 'cgroup' | 'cpus' | 'memoryNodes' | 'memoryBytes' | 'tasksMax'>;
 
 /** A file of a group and what it says. */
 export interface Entry {

@@ -16,12 +16,23 @@ import { MEMORY_ROWS } from './memory-limits.js';
 
 const allowed =
   (field: 'allowedCpus' | 'allowedMemoryNodes', file: string) =>
-  (resources: Resources, { cpus }: LimitFacts): Translation | undefined => {
+  (resources: Resources, facts: LimitFacts): Translation | undefined => {
     const numbers = [...new Set(resources[field])].sort((a, b) => a - b);
-    const absent = numbers.find((number) => field === 'allowedCpus' && number >= cpus);
-    if (absent !== undefined) return { refused: `the host has no CPU ${absent}, only 0 to ${cpus - 1}` };
+    const [there, what] =
+      field === 'allowedCpus' ? [facts.cpus, 'CPU'] : [facts.memoryNodes, 'node of memory'];
+    const absent = numbers.find((number) => !there.includes(number));
+    if (absent !== undefined) {
+      return { refused: `the host has no ${what} ${absent}, only ${rangesOf(there)}` };
+    }
     return numbers.length === 0 ? undefined : [{ file, value: numbers.join(',') }];
   };
+
+/** `0-3,8`, of numbers in order. */
+function rangesOf(numbers: readonly number[]): string {
+  const starts = numbers.filter((number) => !numbers.includes(number - 1));
+  const ends = numbers.filter((number) => !numbers.includes(number + 1));
+  return starts.map((start, i) => (start === ends[i] ? start : `${start}-${ends[i]}`)).join(',');
+}
 
 const DEFAULT_PERIOD_US = 100_000;
 

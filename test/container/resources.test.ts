@@ -290,6 +290,7 @@ describe('what is refused, when it is set', () => {
     ['CPUQuotaPeriodSec=10s', 2, /1ms to 1s/],
     ['CPUQuotaPeriodSec=10ms', 5, /does nothing without CPUQuota=/],
     ['AllowedCPUs=999', 5, /the host has no CPU 999/],
+    ['AllowedMemoryNodes=999', 5, /the host has no node of memory 999/],
     ['AllowedCPUs=1-0', 2, /not a CPU or a range/],
     ['HugeTLBMax=3M:1G', 2, /not a size of huge pages/],
     ['HugeTLBMax=2M', 2, /not a size of pages and a limit/],
@@ -303,6 +304,12 @@ describe('what is refused, when it is set', () => {
       expect((await root.ok(['config', 'show', 'box'])).stdout).not.toContain('Resources');
     });
   }
+
+  it('but not a CPU that only tsct itself may not use', async () => {
+    const wrapper = ['taskset', '-c', '0'];
+    await root.ok(['config', 'set', 'box', 'Resources.AllowedCPUs=1'], { wrapper });
+    await root.ok(['config', 'unset', 'box', 'Resources.AllowedCPUs']);
+  });
 
   it('a path on no disk, at the start', async () => {
     await root.ok(['config', 'set', 'box', 'Resources.IOReadBandwidthMax=/proc 5M']);

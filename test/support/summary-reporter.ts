@@ -21,7 +21,8 @@ export default class SummaryReporter implements Reporter {
     printSkipped(tests.filter((test) => test.result().state === 'skipped'));
     printUnsteady(tests);
     for (const module of modules) {
-      for (const error of module.errors()) console.log(`failed: ${module.relativeModuleId}: ${reason(error)}`);
+      for (const error of module.errors())
+        console.log(`failed: ${module.relativeModuleId}: ${reason(error)}`);
     }
     for (const { message } of unhandled) console.log(`failed: outside every test: ${firstLines(message)}`);
     const count = (state: string) => tests.filter((test) => test.result().state === state).length;

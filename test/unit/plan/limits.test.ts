@@ -106,3 +106,11 @@ test('weights of single disks are written again when the one for all is', () => 
   const alone = withLimits(plan, limitsOf('v1', 'IODeviceWeight=/a 300'));
   expect(written(one, alone)).toEqual(['blkio.bfq.weight=100', again]);
 });
+
+test('a CPU that is offline, between others that are online, is one that the host does not have', () => {
+  const facts = { ...HOSTS.v2, cpus: [0, 2, 3, 4, 7] };
+  const limits = (cpus: string) =>
+    buildLimits(parseDefinition([{ file: 'config', text: `[Resources]\nAllowedCPUs=${cpus}` }]), facts);
+  expect(limits('7 2-3').map(({ value }) => value)).toEqual(['2,3,7']);
+  expect(() => limits('1')).toThrow('the host has no CPU 1, only 0,2-4,7');
+});

@@ -35,7 +35,8 @@ export const SAMPLE_FACTS: HostFacts = {
   },
   nrOpen: 1_048_576,
   lsms: ['capability'],
-  cpus: 2,
+  cpus: [0, 1],
+  memoryNodes: [0],
   memoryBytes: 24 * 1024 ** 3,
   tasksMax: 32_768,
 };
