@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "sys/error.h"
 #include "sys/error_line.h"
 #include "sys/file.h"
+#include "sys/parent.h"
 #include "sys/syscalls.h"
 
 namespace {
@@ -224,8 +224,7 @@ void run_import(const Options& options, Report& report) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // With its caller dies the copy: nobody would take its result.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  die_with_parent();
   // Names are bytes; this locale is in libc itself and needs no file (since glibc 2.35).
   setlocale(LC_CTYPE, "C.UTF-8");
   umask(0);

@@ -3,7 +3,6 @@
 //   stderr: one JSON line {stage,step,call,errno,target,detail} when it fails; exit code 1, 2 for wrong usage
 #include <getopt.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "copy/subvolume.h"
 #include "sys/error.h"
 #include "sys/error_line.h"
+#include "sys/parent.h"
 
 namespace {
 
@@ -126,13 +126,6 @@ int run(const Options& options) {
   }
   if (verb == "subvolume" && words.size() >= 3) return run_subvolume(options);
   usage();
-}
-
-// With its caller dies the copy: nobody would take its result.
-void die_with_parent() {
-  pid_t parent = ::getppid();
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (::getppid() != parent) ::raise(SIGKILL);
 }
 
 }  // namespace

@@ -17,7 +17,6 @@
 //   tsct-setup mount DIR  plan on fd 0: mounts the root of a stopped container at DIR of the host
 // A failure of all but start is one JSON line on stderr (NativeError) and exit 1.
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -35,6 +34,7 @@
 #include "setup/teardown.h"
 #include "setup/tree.h"
 #include "sys/file.h"
+#include "sys/parent.h"
 #include "sys/syscalls.h"
 
 namespace tsct {
@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
   std::string verb = argc > 1 ? argv[1] : "";
   // Whoever runs it holds the container's lock: it must not work on without. (A start has it from its
   // supervisor.)
-  if (verb != "start") ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (verb != "start") die_with_parent();
   try {
     dispatch(verb, argc, argv);
     return 0;

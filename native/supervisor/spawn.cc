@@ -15,12 +15,14 @@ constexpr off_t kLogBytesMax = 64 * 1024;
 pid_t spawn_setup(Supervisor& s, const char* verb, int passed, int log) {
   Path program;
   program.add(s.program_dir).add("/tsct-setup");
+  pid_t self = getpid();
   pid_t pid = vfork();
   if (pid == 0) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a setup without its supervisor must not go on
+    prctl(PR_SET_PDEATHSIG, SIGKILL);   // a setup without its supervisor must not go on
+    if (getppid() != self) _exit(127);  // it was killed before
     if (passed >= 0 && dup2(passed, kSetupSocketFd) < 0) _exit(127);
     if (log >= 0 && dup2(log, 2) < 0) _exit(127);
     lseek(0, 0, SEEK_SET);

@@ -6,7 +6,6 @@
 //   stderr: one JSON line {stage,step,call,errno,target,detail} when it fails before that; exit code 125
 #include <getopt.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,6 +13,7 @@
 
 #include "sys/error.h"
 #include "sys/error_line.h"
+#include "sys/parent.h"
 #include "view/merged_mount.h"
 
 namespace {
@@ -71,14 +71,6 @@ Options parse(int argc, char** argv) {
   for (const std::string& tree : options.trees)
     if (!tree.starts_with('/')) usage();
   return options;
-}
-
-// With its caller dies the command, which would work on without the locks that the caller held. Survives
-// execve.
-void die_with_parent() {
-  pid_t parent = ::getppid();
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (::getppid() != parent) ::raise(SIGKILL);
 }
 
 }  // namespace
