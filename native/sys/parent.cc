@@ -20,8 +20,8 @@ bool is_abandoned(int fd) {
 
 }  // namespace
 
-// Who was killed before the first of the two is not told of by it, and getppid(2) is the same before and
-// after.
+// prctl(2) tells of a death that is still to come. After one that has been, getppid(2) is another's, but
+// nobody knows whose it was.
 void die_with_parent() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (is_abandoned(STDERR_FILENO)) ::raise(SIGKILL);
